@@ -1,0 +1,76 @@
+"""Readers of the environment. A value that will not do stops the start, by its name.
+
+Each setting may also come from a file: `NAME_FILE` holds the path, as container secrets do. Nothing else
+in the project reads `os.environ`.
+"""
+
+import os
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+
+TRUE, FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
+
+
+def text(name: str, default: str | None = None) -> str:
+    """The value of `name`, else of the file `NAME_FILE` names, else `default`; without any, the start stops."""
+    if (value := os.environ.get(name)) is not None:
+        return value.strip()
+    if path := os.environ.get(f"{name}_FILE"):
+        try:
+            return Path(path).read_text().strip()
+        except OSError as error:
+            raise ImproperlyConfigured(f"{name}_FILE: {path} cannot be read ({error.strerror}).") from error
+    if default is None:
+        raise ImproperlyConfigured(f"{name} is not set.")
+    return default
+
+
+def number(name: str, default: float, *, least: float = 0) -> float:
+    """A number of at least `least`; its unit is in the setting's name or in .env.example."""
+    value = text(name, "")
+    try:
+        found = float(value) if value else default
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} must be a number, not {value!r}.") from None
+    if not least <= found < float("inf"):
+        raise ImproperlyConfigured(f"{name} must be at least {least:g}, not {value!r}.")
+    return found
+
+
+def whole(name: str, default: int, *, least: int = 0) -> int:
+    """A whole number of at least `least`."""
+    found = number(name, default, least=least)
+    if found != int(found):
+        raise ImproperlyConfigured(f"{name} must be a whole number, not {found:g}.")
+    return int(found)
+
+
+def flag(name: str, *, default: bool = False) -> bool:
+    """Yes or no, in the usual spellings."""
+    value = text(name, "").lower()
+    if value in TRUE:
+        return True
+    if value in FALSE:
+        return default if value == "" else False
+    raise ImproperlyConfigured(f"{name} must be true or false, not {value!r}.")
+
+
+def names(name: str, default: str = "") -> list[str]:
+    """A comma list, trimmed, without empty members."""
+    return [part.strip() for part in text(name, default).split(",") if part.strip()]
+
+
+def secret(name: str, kept: Path) -> str:
+    """A secret from the environment, else from the file `kept`, which `make run` fills on the first start."""
+    if value := text(name, ""):
+        return value
+    try:
+        value = kept.read_text().strip()
+    except FileNotFoundError:
+        value = ""
+    except OSError as error:
+        raise ImproperlyConfigured(f"{name}: {kept} cannot be read ({error.strerror}).") from error
+    if not value:
+        raise ImproperlyConfigured(f"{name} is not set and {kept} does not hold one; `make run` makes one.")
+    return value

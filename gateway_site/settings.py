@@ -1,0 +1,108 @@
+"""Settings: the environment, read once and here. A value that will not do stops the start."""
+
+from pathlib import Path
+
+import environ
+
+from gateway_site import env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / "var"))).resolve()
+
+SECRET_KEY = env.secret("SECRET_KEY", DATA_DIR / "secrets" / "secret_key")
+CREDENTIAL_KEYS = env.secret("CREDENTIAL_KEYS", DATA_DIR / "secrets" / "credential_keys").split()
+DEBUG = env.flag("DEBUG")
+
+HOST = env.text("HOST", "127.0.0.1")
+PORT = env.whole("PORT", 8000, least=1)
+ALLOWED_HOSTS = env.names("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = env.names("CSRF_TRUSTED_ORIGINS")
+TRUSTED_PROXIES = env.names("TRUSTED_PROXIES")
+
+# The way of a call. Sizes in the unit of their name, times in seconds.
+MAX_BODY_MB = env.number("MAX_BODY_MB", 64, least=0.001)
+LOG_BODY_KB = env.number("LOG_BODY_KB", 256)
+CONNECT_SECONDS = env.number("CONNECT_SECONDS", 5, least=0.1)
+FIRST_BYTE_SECONDS = env.number("FIRST_BYTE_SECONDS", 600, least=0.1)
+BETWEEN_EVENTS_SECONDS = env.number("BETWEEN_EVENTS_SECONDS", 300, least=0.1)
+WHOLE_CALL_SECONDS = env.number("WHOLE_CALL_SECONDS", 3600, least=0.1)
+STREAM_HOLD_SECONDS = env.number("STREAM_HOLD_SECONDS", 15)
+TRUSTED_CUSTOM_HOSTS = env.names("TRUSTED_CUSTOM_HOSTS")
+OUTBOUND_PROXY = env.text("OUTBOUND_PROXY", "")
+CA_BUNDLE = env.text("CA_BUNDLE", "")
+
+# A pretend provider under /sandbox/; its keys' host is read when a call is made, so it may move.
+SANDBOX = env.flag("SANDBOX")
+SANDBOX_URL = env.text("SANDBOX_URL", f"http://{'127.0.0.1' if HOST in {'0.0.0.0', '::'} else HOST}:{PORT}/sandbox")
+
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "keys",
+    "logs",
+]
+
+MIDDLEWARE = [
+    "proxy.middleware.DataPlane",  # answers /v1/ itself: what the admin needs is never entered
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "gateway_site.urls"
+WSGI_APPLICATION = "gateway_site.wsgi.application"
+APPEND_SLASH = False
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+
+def database(url: str) -> dict[str, object]:
+    """Django's words for a database URL; SQLite is kept off the event loop, PostgreSQL is pooled."""
+    config: dict[str, object] = environ.Env.db_url_config(url)
+    if config["ENGINE"] == "django.db.backends.sqlite3":
+        pragmas = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL"
+        options = {"transaction_mode": "IMMEDIATE", "init_command": pragmas, "timeout": 5}
+        return config | {"ENGINE": "gateway_site.sqlite", "OPTIONS": options}
+    options = {"pool": {"min_size": 0, "max_size": 20, "timeout": 5}, "connect_timeout": 2}
+    return config | {"OPTIONS": options, "CONN_MAX_AGE": 0}
+
+
+DATABASE_URL = env.text("DATABASE_URL", f"sqlite:///{DATA_DIR / 'gatehouse.sqlite3'}")
+LOG_DATABASE_URL = env.text(
+    "LOG_DATABASE_URL",
+    f"sqlite:///{DATA_DIR / 'logs.sqlite3'}" if DATABASE_URL.startswith("sqlite") else DATABASE_URL,
+)
+DATABASES = {"default": database(DATABASE_URL), "logs": database(LOG_DATABASE_URL)}
+DATABASE_ROUTERS = ["logs.routing.LogsApart"]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_DIR / "static"
