@@ -1,0 +1,240 @@
+"""The values that travel between the gateway and its providers, and what a provider is.
+
+Nothing here knows a wire format: an Operation names the Format that writes its requests and reads its
+answers (formats/), and a Provider adds where it lives and how it is told who calls.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias
+from urllib.parse import quote
+
+from providers.errors import NotSupported, Unrenderable
+
+JSON: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What a call is made with. `base_url` replaces the row's; `settings` go by the row's names."""
+
+    secret: str
+    settings: Mapping[str, str] = field(default_factory=dict)
+    base_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What the client asked, in its own dialect. `body` belongs to the caller and is never changed."""
+
+    dialect: str
+    body: JSON
+    raw: bytes
+    model: str
+    strict: bool = True
+    headers: Mapping[str, str] = field(default_factory=dict)  # lower-case names
+
+
+@dataclass(frozen=True, slots=True)
+class WireRequest:
+    """What goes to the provider. `ignored`: fields of the client that have no place there."""
+
+    method: str
+    url: str
+    headers: dict[str, str]
+    body: bytes
+    ignored: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens in disjoint buckets: a cached token is not in `input`, a reasoning token not in `output`."""
+
+    input: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+    output: int = 0
+    reasoning: int = 0
+    audio_input: int = 0
+    audio_output: int = 0
+
+    @property
+    def total(self) -> int:
+        read = self.input + self.cache_read + self.cache_write + self.audio_input
+        return read + self.output + self.reasoning + self.audio_output
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A provider's error in common terms. `status`: what an error inside a stream amounts to."""
+
+    message: str
+    type: str | None = None
+    param: str | None = None
+    code: str | int | None = None
+    status: int | None = None
+
+
+@dataclass(slots=True)
+class Reading:
+    """What has been learnt of one answer so far; filled while it is read."""
+
+    model: str = ""
+    usage: Usage | None = None
+    finish: str = ""
+    problem: Problem | None = None
+    content: bool = False  # more than an opening, a ping or a comment was seen
+    ended: bool = False  # the provider's terminal marker was seen
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One event of a stream as it was framed. `raw`: its bytes, the blank line that ends it included."""
+
+    event: str
+    data: bytes
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One step of a streamed answer in the common form (docs/common-form.md).
+
+    `finish` is OpenAI's word, `native_finish` the provider's; `usage` is the common form's, and the last
+    one given counts. `id` and `model` come with the first event.
+    """
+
+    delta: JSON = field(default_factory=dict)
+    index: int = 0
+    finish: str = ""
+    native_finish: str = ""
+    usage: JSON | None = None
+    id: str = ""
+    model: str = ""
+    extras: JSON = field(default_factory=dict)
+    problem: Problem | None = None
+    ended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A provider setting: the header it is sent as, or the place in `base_url` it fills (`{name}`)."""
+
+    name: str
+    header: str = ""
+    pattern: str = r"[A-Za-z0-9._-]{1,200}"
+    required: bool = False
+
+    def value(self, settings: Mapping[str, str]) -> str:
+        """The setting's text, checked; "" if it is not set. Raises Unrenderable."""
+        value = settings.get(self.name, "")
+        if value and not re.fullmatch(self.pattern, value):
+            raise Unrenderable(f"The provider setting {self.name} has characters that are not allowed there.")
+        if self.required and not value:
+            raise Unrenderable(f"The provider setting {self.name} is missing.")
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Auth:
+    """The header that carries the secret."""
+
+    header: str = "authorization"
+    prefix: str = "Bearer "
+
+
+class Format(Protocol):
+    """A wire format: writes the body of a request, reads whole and streamed answers and errors."""
+
+    def body(self, provider: Provider, ask: Ask) -> tuple[bytes, tuple[str, ...]]:
+        """The request's body, and the client's fields it has no place for. Raises Unrenderable."""
+
+    def answer(self, provider: Provider, ask: Ask, body: bytes, reading: Reading) -> bytes: ...
+
+    def stream(
+        self, provider: Provider, ask: Ask, chunks: Iterable[bytes], reading: Reading
+    ) -> Iterator[bytes]: ...
+
+    def problem(self, provider: Provider, status: int, body: bytes) -> Problem: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One thing a provider can do: where, and in which format."""
+
+    path: str
+    format: Format
+    method: str = "POST"
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """A row of the catalogue: who it is, where it lives, what it can do and how it is told who calls."""
+
+    slug: str
+    name: str
+    base_url: str
+    operations: Mapping[str, Operation]
+    auth: Auth = Auth()
+    headers: Mapping[str, str] = field(default_factory=dict)  # sent unless the client's own passes
+    passes: tuple[str, ...] = ()  # headers of the client that go along, lower case
+    settings: tuple[Setting, ...] = ()
+    takes_stream_usage: bool = True  # stream_options.include_usage is understood
+
+    def request(self, fn: str, ask: Ask, credential: Credential) -> WireRequest:
+        """The client's call in the provider's words. Raises NotSupported, Unrenderable."""
+        operation = self.operation(fn)
+        body, ignored = operation.format.body(self, ask)
+        return WireRequest(
+            operation.method,
+            self._url(operation, ask, credential),
+            self._headers(ask, credential),
+            body,
+            ignored,
+        )
+
+    def answer(self, fn: str, ask: Ask, body: bytes, reading: Reading) -> bytes:
+        """A whole 2xx answer in the client's dialect; fills `reading`. Raises Garbled."""
+        return self.operation(fn).format.answer(self, ask, body, reading)
+
+    def stream(self, fn: str, ask: Ask, chunks: Iterable[bytes], reading: Reading) -> Iterator[bytes]:
+        """A streamed 2xx answer in the client's dialect, one item per event.
+
+        `reading` is filled before the item it stems from is yielded. An empty chunk is a pause and comes
+        out as b"". A provider's error, or data that cannot be read, becomes `reading.problem` and ends
+        the stream; so does, with nothing set, a provider that stops before its terminal marker.
+        """
+        return self.operation(fn).format.stream(self, ask, chunks, reading)
+
+    def problem(self, fn: str, status: int, body: bytes) -> Problem:
+        """An error answer (status 400 and above) in common terms, whatever its body is."""
+        return self.operation(fn).format.problem(self, status, body)
+
+    def operation(self, fn: str) -> Operation:
+        """What the provider does for `fn`. Raises NotSupported."""
+        try:
+            return self.operations[fn]
+        except KeyError:
+            raise NotSupported(f"{fn} is not supported by {self.slug}") from None
+
+    def _url(self, operation: Operation, ask: Ask, credential: Credential) -> str:
+        base, path = credential.base_url or self.base_url, operation.path
+        if "{" in path or (base is self.base_url and "{" in base):
+            places = {setting.name: setting.value(credential.settings) for setting in self.settings}
+            path = path.format(model=quote(ask.model, safe=""), **places)
+            base = base if credential.base_url else base.format(**places)
+        return base.rstrip("/") + path
+
+    def _headers(self, ask: Ask, credential: Credential) -> dict[str, str]:
+        headers = {"content-type": "application/json", **self.headers}
+        for setting in self.settings:
+            if setting.header and (value := setting.value(credential.settings)):
+                headers[setting.header] = value
+        for name in self.passes:
+            if value := ask.headers.get(name, ""):
+                headers[name] = value
+        headers[self.auth.header] = self.auth.prefix + credential.secret
+        return headers
