@@ -1,0 +1,1 @@
+"""Django's SQLite backend, kept off the event loop; see base.py."""
