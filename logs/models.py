@@ -1,0 +1,153 @@
+"""The request log: one row for each call, beside it its bodies and its metadata.
+
+A row stands alone: it has no foreign keys, and names are kept as they were on the day. Its id is a
+UUIDv7 minted when the call opens, so ids are in the order of time. On PostgreSQL all three tables are
+partitioned by month of that id (logs/partitions.py). Rows are written by logs/ingest alone.
+"""
+
+from django.db import models
+
+ID, NAME, LONG, NAMED = 64, 255, 1024, 128  # lengths: an id, a name, a path, a metadata key or value
+MESSAGE = 4096
+
+
+class Outcome(models.TextChoices):
+    """How a call ended."""
+
+    FINISHED = "finished"  # answered, the whole of it
+    FAILED = "failed"  # answered with an error, the provider's or ours
+    REFUSED = "refused"  # answered by a rule of ours before any provider was asked
+    TRUNCATED = "truncated"  # the provider's stream ended without its terminal marker
+    ABANDONED = "abandoned"  # the client left
+    INTERRUPTED = "interrupted"  # the gateway itself was stopped
+
+
+class UsageSource(models.TextChoices):
+    PROVIDER = "provider"
+    ESTIMATED = "estimated"
+    NONE = "none"
+
+
+class Pricing(models.TextChoices):
+    """Unpriced is not free: its cost is null, not nothing."""
+
+    PRICED = "priced"
+    FREE = "free"
+    UNPRICED = "unpriced"
+
+
+class RequestLog(models.Model):
+    id = models.UUIDField(primary_key=True, editable=False)
+    created_at = models.DateTimeField("opened at")
+
+    organisation = models.CharField(max_length=ID, blank=True)
+    workspace = models.CharField(max_length=NAME, blank=True)
+    workspace_id = models.CharField(max_length=ID, blank=True)
+    api_key = models.CharField("API key", max_length=NAME, blank=True)
+    api_key_id = models.CharField("API key id", max_length=ID, blank=True)
+    virtual_key = models.CharField(max_length=NAME, blank=True)
+    virtual_key_id = models.CharField(max_length=ID, blank=True)
+    integration = models.CharField(max_length=NAME, blank=True)
+
+    provider = models.CharField(max_length=NAME, blank=True)
+    model = models.CharField("model asked", max_length=NAME, blank=True)
+    model_answered = models.CharField(max_length=NAME, blank=True)
+    method = models.CharField(max_length=16, blank=True)
+    endpoint = models.CharField(max_length=LONG, blank=True)
+    fn = models.CharField(max_length=ID, blank=True)
+    dialect = models.CharField(max_length=ID, blank=True)
+    stream = models.BooleanField(default=False)
+
+    status = models.IntegerField(null=True, blank=True)
+    outcome = models.CharField(max_length=16, choices=Outcome)
+    finish = models.CharField(max_length=ID, blank=True)
+    error_type = models.CharField(max_length=NAME, blank=True)
+    error_code = models.CharField(max_length=NAME, blank=True)
+    error_message = models.CharField(max_length=MESSAGE, blank=True)
+    attempts = models.JSONField(default=list, blank=True)
+    retry_count = models.IntegerField(default=0)
+    option_index = models.CharField(max_length=NAME, blank=True)
+    cache_status = models.CharField(max_length=ID, blank=True)
+    ignored = models.JSONField(default=list, blank=True)
+
+    usage_source = models.CharField(max_length=16, choices=UsageSource, default=UsageSource.NONE)
+    input_tokens = models.BigIntegerField(default=0)
+    cache_read_tokens = models.BigIntegerField(default=0)
+    cache_write_tokens = models.BigIntegerField(default=0)
+    output_tokens = models.BigIntegerField(default=0)
+    reasoning_tokens = models.BigIntegerField(default=0)
+    audio_input_tokens = models.BigIntegerField(default=0)
+    audio_output_tokens = models.BigIntegerField(default=0)
+    total_tokens = models.BigIntegerField(default=0)
+    cost = models.DecimalField(max_digits=20, decimal_places=12, null=True, blank=True)
+    currency = models.CharField(max_length=3, default="USD")
+    pricing = models.CharField(max_length=16, choices=Pricing, default=Pricing.UNPRICED)
+
+    first_byte_ms = models.FloatField(null=True, blank=True)
+    total_ms = models.FloatField(null=True, blank=True)
+    gateway_ms = models.FloatField(null=True, blank=True)
+
+    trace_id = models.CharField(max_length=NAME, blank=True)
+    span_id = models.CharField(max_length=NAME, blank=True)
+    span_name = models.CharField(max_length=NAME, blank=True)
+    parent_span_id = models.CharField(max_length=NAME, blank=True)
+    metadata = models.JSONField(default=dict, blank=True)
+    client_address = models.CharField(max_length=ID, blank=True)
+    sdk = models.CharField(max_length=NAME, blank=True)
+
+    class Meta:
+        verbose_name = "request"
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["workspace_id", "id"], name="logs_by_workspace"),
+            models.Index(fields=["trace_id"], name="logs_by_trace"),
+            models.Index(fields=["api_key_id", "id"], name="logs_by_api_key"),
+            models.Index(fields=["provider", "model", "id"], name="logs_by_model"),
+            models.Index(fields=["status", "id"], name="logs_by_status"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class BodyKind(models.TextChoices):
+    """The middle two are kept only where they differ from the outer ones."""
+
+    REQUEST = "request"  # as the client sent it
+    SENT = "sent"  # as it went to the provider
+    RECEIVED = "received"  # as it came from the provider
+    RESPONSE = "response"  # as it went to the client
+
+
+class LogBody(models.Model):
+    """One body of one call, compressed with zlib."""
+
+    pk = models.CompositePrimaryKey("log", "kind")
+    log = models.UUIDField()
+    kind = models.CharField(max_length=16, choices=BodyKind)
+    content = models.BinaryField()
+    size = models.BigIntegerField()  # bytes, before any cut
+    cut = models.BooleanField(default=False)  # only the beginning was kept
+
+    class Meta:
+        verbose_name = "body"
+        verbose_name_plural = "bodies"
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.log}"
+
+
+class LogMetadata(models.Model):
+    """One metadata value of one call; the primary key is the index by which calls are found."""
+
+    pk = models.CompositePrimaryKey("workspace_id", "key", "value", "log")
+    workspace_id = models.CharField(max_length=ID)
+    key = models.CharField(max_length=NAMED)
+    value = models.CharField(max_length=NAMED)
+    log = models.UUIDField()
+
+    class Meta:
+        verbose_name = "metadata value"
+
+    def __str__(self) -> str:
+        return f"{self.key}={self.value}"
