@@ -1,19 +1,28 @@
 """Readers of the environment. A value that will not do stops the start, by its name.
 
-Each setting may also come from a file: `NAME_FILE` holds the path, as container secrets do. Nothing else
-in the project reads `os.environ`.
+Each setting may also come from a file: `NAME_FILE` holds the path, as container secrets do. What the
+environment does not name may stand in `.env`, or the file `ENV_FILE` names; empty, none is read. Nothing
+else in the project reads `os.environ`.
 """
 
 import os
 from pathlib import Path
 
+import environ
 from django.core.exceptions import ImproperlyConfigured
+
+ROOT = Path(__file__).resolve().parent.parent
+
+ENV_FILE = Path(os.environ.get("ENV_FILE", ROOT / ".env"))
+if ENV_FILE.is_file():
+    with ENV_FILE.open() as lines:
+        environ.Env.read_env(lines)
 
 TRUE, FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
 
 
 def text(name: str, default: str | None = None) -> str:
-    """The value of `name`, else of the file `NAME_FILE` names, else `default`; without any, the start stops."""
+    """The value of `name`, else of the file `NAME_FILE` names, else `default`, else the start stops."""
     if (value := os.environ.get(name)) is not None:
         return value.strip()
     if path := os.environ.get(f"{name}_FILE"):
@@ -59,6 +68,11 @@ def flag(name: str, *, default: bool = False) -> bool:
 def names(name: str, default: str = "") -> list[str]:
     """A comma list, trimmed, without empty members."""
     return [part.strip() for part in text(name, default).split(",") if part.strip()]
+
+
+def data_dir() -> Path:
+    """Where everything that must be kept lies: databases, journal, generated secrets."""
+    return Path(text("DATA_DIR", str(ROOT / "var"))).resolve()
 
 
 def secret(name: str, kept: Path) -> str:

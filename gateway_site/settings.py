@@ -1,18 +1,19 @@
 """Settings: the environment, read once and here. A value that will not do stops the start."""
 
-from pathlib import Path
+import hashlib
+import hmac
 
 import environ
 
 from gateway_site import env
 
-BASE_DIR = Path(__file__).resolve().parent.parent
-DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / "var"))).resolve()
+DATA_DIR = env.data_dir()
 
 SECRET_KEY = env.secret("SECRET_KEY", DATA_DIR / "secrets" / "secret_key")
 CREDENTIAL_KEYS = env.secret("CREDENTIAL_KEYS", DATA_DIR / "secrets" / "credential_keys").split()
 DEBUG = env.flag("DEBUG")
 
+ANY_ADDRESS = {"0.0.0.0", "::", ""}  # noqa: S104  what to bind is the operator's choice
 HOST = env.text("HOST", "127.0.0.1")
 PORT = env.whole("PORT", 8000, least=1)
 ALLOWED_HOSTS = env.names("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
@@ -33,7 +34,8 @@ CA_BUNDLE = env.text("CA_BUNDLE", "")
 
 # A pretend provider under /sandbox/; its keys' host is read when a call is made, so it may move.
 SANDBOX = env.flag("SANDBOX")
-SANDBOX_URL = env.text("SANDBOX_URL", f"http://{'127.0.0.1' if HOST in {'0.0.0.0', '::'} else HOST}:{PORT}/sandbox")
+SANDBOX_KEY = "sk-sandbox-" + hmac.new(SECRET_KEY.encode(), b"sandbox", hashlib.sha256).hexdigest()[:40]
+SANDBOX_URL = env.text("SANDBOX_URL", f"http://{'127.0.0.1' if HOST in ANY_ADDRESS else HOST}:{PORT}/sandbox")
 
 INSTALLED_APPS = [
     "unfold",

@@ -1,0 +1,169 @@
+"""What the client asked, checked at the door: its headers first, then its body.
+
+Header names and their meaning are Portkey's; values that will not do are refused or ignored as there.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote
+
+import orjson
+from rest_framework.exceptions import ParseError
+
+from providers.types import JSON
+from proxy import body
+from proxy.errors import InvalidRequest, NotBuilt
+
+JSON_TYPES = ("application/json", "multipart/form-data", "audio")
+TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
+NOT_A_MODEL = "portkey-default"  # Portkey's Python SDK sends it where the caller named none
+LONGEST = 128  # characters of a metadata key or value
+
+
+class Headers(Mapping[str, str]):
+    """The request's headers by their lower-case names, read from the WSGI environment when asked for."""
+
+    __slots__ = ("environ",)
+
+    def __init__(self, environ: Mapping[str, Any]) -> None:
+        self.environ = environ
+
+    def __getitem__(self, name: str) -> str:
+        value: str = self.environ[environ_name(name)]
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        for key in self.environ:
+            if key.startswith("HTTP_"):
+                yield key[5:].replace("_", "-").lower()
+            elif key in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+                yield key.replace("_", "-").lower()
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def environ_name(name: str) -> str:
+    """`content-type` → `CONTENT_TYPE`, `x-a` → `HTTP_X_A`, as WSGI has them."""
+    key = name.upper().replace("-", "_")
+    return key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Where the call stands in the client's own traces."""
+
+    id: str
+    span: str = ""
+    parent: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request of a known caller."""
+
+    fn: str
+    dialect: str
+    headers: Headers
+    body: JSON
+    raw: bytes
+    model: str  # as the body has it, `@slug/` included
+    stream: bool
+    strict: bool
+    timeout: float | None  # seconds until the answer's headers, if the client set a limit
+    forward: tuple[str, ...] = field(default=())
+
+
+def read(fn: str, dialect: str, headers: Headers, raw: bytes) -> Call:
+    """The call in `raw`. Raises InvalidRequest or ParseError (400), NotBuilt (501) for inline configs."""
+    kind = headers.get("content-type", "")
+    if kind and not kind.lower().lstrip().startswith(JSON_TYPES):
+        raise InvalidRequest("Invalid content type passed")
+    if "x-portkey-config" in headers:
+        raise NotBuilt("Configs are not built yet: x-portkey-config cannot be honoured.")
+    asked = body.parse(raw)
+    return Call(
+        fn=fn,
+        dialect=dialect,
+        headers=headers,
+        body=asked,
+        raw=raw,
+        model=model(asked),
+        stream=bool(asked.get("stream")),
+        strict=headers.get("x-portkey-strict-open-ai-compliance") != "false",
+        timeout=timeout(headers),
+        forward=forwarded(headers),
+    )
+
+
+def model(asked: JSON) -> str:
+    """The model the body names. A call without one is refused: an old default would surprise its sender."""
+    name = asked.get("model")
+    if name is None or name == NOT_A_MODEL or name == "":
+        raise InvalidRequest("No model was given: set `model` in the body.")
+    if not isinstance(name, str):
+        raise ParseError("`model` must be a text.")
+    return name
+
+
+def timeout(headers: Headers) -> float | None:
+    """`x-portkey-request-timeout` in seconds; what is no number, or zero, counts as not sent."""
+    try:
+        milliseconds = float(headers.get("x-portkey-request-timeout", 0))
+    except ValueError:
+        return None
+    return milliseconds / 1000 if 0 < milliseconds < float("inf") else None
+
+
+def forwarded(headers: Headers) -> tuple[str, ...]:
+    """The header names the client wants copied to the provider."""
+    named = headers.get("x-portkey-forward-headers")
+    if named is None:
+        return ()
+    names = tuple(name.strip().lower() for name in named.split(",") if name.strip())
+    if "x-portkey-forward-headers" in names:
+        raise InvalidRequest("forward_headers must not contain the 'x-portkey-forward-headers' header")
+    return names
+
+
+def trace(headers: Headers, own: str, method: str, path: str) -> Trace:
+    """The trace of a call: Portkey's headers win over W3C's `traceparent`; without either the id is `own`."""
+    parsed = TRACEPARENT.fullmatch(headers.get("traceparent", "").strip())
+    theirs = parsed.groups() if parsed and parsed[1].strip("0") and parsed[2].strip("0") else None
+    given = Trace(theirs[0], own[-12:], theirs[1], f"{method} {path}") if theirs else Trace(own)
+    return Trace(
+        id=headers.get("x-portkey-trace-id") or given.id,
+        span=headers.get("x-portkey-span-id") or given.span,
+        parent=headers.get("x-portkey-parent-span-id") or given.parent,
+        name=headers.get("x-portkey-span-name") or given.name,
+    )
+
+
+def metadata(headers: Headers, defaults: Mapping[str, str]) -> dict[str, str]:
+    """The call's metadata as texts: the API key's defaults, over the request's own, over `baggage`."""
+    found: dict[str, Any] = {}
+    if "baggage" in headers:
+        found.update(baggage(headers["baggage"]))
+    if "x-portkey-metadata" in headers:
+        try:
+            given = orjson.loads(headers["x-portkey-metadata"])
+        except orjson.JSONDecodeError:
+            given = {}
+        found.update(given if isinstance(given, dict) else {})
+    found.update(defaults)
+    return {key[:LONGEST]: as_text(value)[:LONGEST] for key, value in found.items()}
+
+
+def baggage(header: str) -> Iterator[tuple[str, str]]:
+    """The members of W3C baggage, properties dropped."""
+    for member in header.split(","):
+        key, equals, value = member.partition(";")[0].partition("=")
+        if equals and key.strip():
+            yield key.strip(), unquote(value.strip())
+
+
+def as_text(value: Any) -> str:
+    return value if isinstance(value, str) else orjson.dumps(value).decode()

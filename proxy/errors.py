@@ -1,0 +1,160 @@
+"""Every failure in the client's terms: the one place where an error body is written.
+
+Which envelope goes with what is Portkey's: E1 for what the gateway refuses, E2 for keys and scopes, E3 for
+a provider's own errors, E3g (E3 without `provider`) for clocks and a virtual key's limits, E5 for an unknown
+path. No answer here is HTML, and each carries a trace id.
+"""
+
+import json
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from django.http import HttpRequest, HttpResponse
+from rest_framework.exceptions import APIException
+
+from keys.errors import DirectoryAway, KeyRefused
+from logs import journal
+from providers.errors import Garbled, NotSupported, ProviderError, TimedOut, Unreachable, Unrenderable
+from providers.types import JSON, Problem
+
+TRACE = "gatehouse.trace"  # where the WSGI environment keeps the id of the call's trace
+TRACE_HEADER = "x-portkey-trace-id"
+E2_TYPE = "application/json;charset=UTF-8"
+
+log = logging.getLogger(__name__)
+
+
+class InvalidRequest(APIException):
+    """The client's request cannot be carried out as it stands."""
+
+    status_code = 400
+    default_code = "invalid_request"
+
+
+class BodyTooLarge(APIException):
+    status_code = 413
+    default_code = "too_large"
+
+    def __init__(self, limit: float) -> None:
+        super().__init__(f"Payload size exceeds the limit of {limit:g}MB")
+
+
+class NotBuilt(APIException):
+    status_code = 501
+    default_code = "not_built"
+
+
+class LoopFound(APIException):
+    status_code = 508
+    default_code = "loop"
+    default_detail = "This call came from this gateway itself: a custom host points back at it."
+
+
+class NoRoom(APIException):
+    """The journal cannot take the call, so it is not begun: nothing goes through unrecorded."""
+
+    status_code = 503
+    default_code = "no_room"
+    default_detail = "The gateway cannot keep a record of calls at the moment. Try again shortly."
+    retry_after = 5
+
+
+STATUS: tuple[tuple[type[ProviderError], int], ...] = (
+    (NotSupported, 500),
+    (Unrenderable, 400),
+    (TimedOut, 408),
+    (Unreachable, 500),
+    (Garbled, 500),
+)
+
+
+def handle(error: Exception, context: Mapping[str, Any]) -> HttpResponse:
+    """The answer to any exception of a data route, in DRF's terms."""
+    request: HttpRequest = context["request"]
+    headers = {}
+    if (wait := getattr(error, "retry_after", None)) is not None:
+        headers["retry-after"] = str(wait)
+    if isinstance(error, KeyRefused | DirectoryAway):
+        return answer(request, error.status_code, key_refused(error), E2_TYPE, headers)
+    if isinstance(error, APIException):
+        return answer(request, error.status_code, failure(str(error.detail)), headers=headers)
+    log.error("A call failed inside the gateway", exc_info=error)
+    return answer(request, 500, failure("Something went wrong"))
+
+
+def not_found(request: HttpRequest) -> HttpResponse:
+    """E5: no such path."""
+    return answer(request, 404, {"message": "Not Found", "ok": False})
+
+
+def answer(
+    request: HttpRequest,
+    status: int,
+    body: JSON,
+    content_type: str = "application/json",
+    headers: Mapping[str, str] | None = None,
+) -> HttpResponse:
+    """A JSON reply with its trace id."""
+    response = HttpResponse(dump(body), content_type=content_type, status=status)
+    response[TRACE_HEADER] = trace_id(request)
+    for name, value in (headers or {}).items():
+        response[name] = value
+    return response
+
+
+def trace_id(request: HttpRequest) -> str:
+    """The call's trace id if it got that far, else the client's own, else a new one."""
+    known: str = request.META.get(TRACE) or request.META.get("HTTP_X_PORTKEY_TRACE_ID") or journal.new_id()
+    return known
+
+
+def failure(message: str) -> JSON:
+    """E1."""
+    return {"status": "failure", "message": message}
+
+
+def key_refused(error: KeyRefused | DirectoryAway) -> JSON:
+    """E2."""
+    return {
+        "status": "failure",
+        "message": error.message,
+        "error": {"message": error.message, "code": error.code},
+    }
+
+
+def problem_of(error: ProviderError, slug: str) -> Problem:
+    """A failure on the way to a provider, told as a provider's error would be."""
+    kind = "timeout_error" if isinstance(error, TimedOut) else error.code
+    named = isinstance(error, TimedOut | NotSupported)
+    return Problem(error.message if named else f"{slug} error: {error.message}", kind)
+
+
+def status_of(error: ProviderError) -> int:
+    """The status a client is answered with for `error`."""
+    return next((status for kind, status in STATUS if isinstance(error, kind)), 500)
+
+
+def envelope(problem: Problem, slug: str = "") -> JSON:
+    """E3, or E3g without a slug."""
+    inner = {
+        "message": problem.message,
+        "type": problem.type,
+        "param": problem.param,
+        "code": problem.code,
+    }
+    return {"error": inner, "provider": slug} if slug else {"error": inner}
+
+
+def dump(body: JSON) -> bytes:
+    """An error body as bytes; a text that UTF-8 cannot hold is escaped."""
+    try:
+        return orjson.dumps(body)
+    except TypeError:
+        return json.dumps(body).encode()
+
+
+def event(problem: Problem, slug: str) -> bytes:
+    """What a chat client sees when its stream fails after the first content: an error, and then no [DONE]."""
+    return b"data: " + dump(envelope(problem, slug)) + b"\n\n"

@@ -1,0 +1,147 @@
+"""One request to one provider and its answer, read as far as the client's first byte needs."""
+
+import time
+from collections.abc import Iterable, Iterator
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+from providers.errors import Garbled, NotSupported, ProviderError, TimedOut
+from providers.types import Ask, Reading, WireRequest
+from proxy import errors, forwarding, upstream
+from proxy.call import Call
+from proxy.outcome import Outcome
+from proxy.record import Attempt, Record, cap
+from proxy.routing import Leaf
+from proxy.streaming import Stream
+from proxy.upstream import Reply
+
+LARGEST_ANSWER = 64 * 1024 * 1024  # bytes of a whole answer
+GATEWAY_EXCEPTION = {"x-portkey-gateway-exception": "true"}  # nothing was asked of any provider
+
+
+def ask(leaf: Leaf, call: Call, record: Record, tried: Attempt) -> Outcome:
+    """Put the call in the provider's words, send it, and read what comes. Raises ProviderError."""
+    asked = Ask(call.dialect, call.body, call.raw, leaf.model, call.strict, call.headers)
+    wire = leaf.provider.request(call.fn, asked, leaf.credential)
+    if leaf.forward:
+        forwarding.add(wire.headers, call.headers, leaf.forward)
+    record.ignored = wire.ignored
+    tried.host = urlsplit(wire.url).netloc
+    began = time.perf_counter()
+    try:
+        reply = upstream.send(wire, named_by_client=leaf.named_by_client, patience=leaf.timeout)
+        try:
+            return read(reply, leaf, call, asked, wire, record)
+        except BaseException:
+            reply.close()
+            raise
+    finally:
+        record.waited(began)
+
+
+def read(reply: Reply, leaf: Leaf, call: Call, asked: Ask, wire: WireRequest, record: Record) -> Outcome:
+    """An error, a stream or a whole answer, by its status and type."""
+    if not 200 <= reply.status < 300:
+        return refused(reply, leaf, call.fn)
+    if call.stream and reply.headers.get("content-type", "").startswith("text/event-stream"):
+        return streamed(reply, leaf, call.fn, asked, wire, record)
+    return whole(reply, leaf, call.fn, asked, wire)
+
+
+def refused(reply: Reply, leaf: Leaf, fn: str) -> Outcome:
+    """The provider's error in the one shape all have, its status kept; a redirect is never followed."""
+    if reply.status < 400:
+        raise Garbled(
+            f"{leaf.provider.name} answered with a redirect ({reply.status}), which is not followed."
+        )
+    received = hidden(reply.read(LARGEST_ANSWER), leaf)
+    problem = leaf.provider.problem(fn, reply.status, received)
+    body = errors.dump(errors.envelope(problem, leaf.provider.slug))
+    return Outcome(
+        reply.status,
+        body,
+        headers=forwarding.answered(reply.headers),
+        verdict="failed",
+        problem=problem,
+        bodies={"received": received, "response": body},
+    )
+
+
+def whole(reply: Reply, leaf: Leaf, fn: str, asked: Ask, wire: WireRequest) -> Outcome:
+    """A whole answer in the client's dialect."""
+    reading = Reading()
+    received = hidden(reply.read(LARGEST_ANSWER), leaf)
+    body = leaf.provider.answer(fn, asked, received, reading)
+    bodies = {"response": body}
+    if body != received:
+        bodies |= {"sent": wire.body, "received": received}
+    headers = forwarding.answered(reply.headers)
+    return Outcome(reply.status, body, headers=headers, reading=reading, bodies=bodies)
+
+
+def streamed(reply: Reply, leaf: Leaf, fn: str, asked: Ask, wire: WireRequest, record: Record) -> Outcome:
+    """A streamed answer, held until it is worth something; one that fails before that is an error."""
+    reading, slug = Reading(), leaf.provider.slug
+    native = leaf.provider.speaks(fn, asked.dialect)
+    received: list[bytes] = []
+    chunks = reply.body if native else kept(reply.body, received)
+    pieces = leaf.provider.stream(fn, asked, chunks, reading)
+    stream = Stream(hidden_pieces(pieces, leaf), reading, reply, record, slug)
+    if not native:
+        stream.sent, stream.received = wire.body, received
+    stream.hold(settings.STREAM_HOLD_SECONDS)
+    headers = forwarding.answered(reply.headers)
+    if stream.problem is None:
+        return Outcome(reply.status, content_type="text/event-stream", headers=headers, stream=stream)
+    reply.close()
+    problem = stream.problem
+    body = errors.dump(errors.envelope(problem, slug))
+    return Outcome(
+        problem.status or 502,
+        body,
+        headers=headers,
+        verdict="failed",
+        reading=reading,
+        problem=problem,
+        bodies=stream.bodies() | {"response": body},
+    )
+
+
+def kept(chunks: Iterable[bytes], received: list[bytes]) -> Iterator[bytes]:
+    """The provider's own bytes, as many as the record keeps, on their way to be translated."""
+    room = cap()
+    for chunk in chunks:
+        if room > 0:
+            received.append(chunk)
+            room -= len(chunk)
+        yield chunk
+
+
+def failed(error: ProviderError, slug: str) -> Outcome:
+    """A failure without an answer of the provider's, as an outcome."""
+    status = errors.status_of(error)
+    problem = errors.problem_of(error, slug)
+    if isinstance(error, NotSupported):
+        body, headers = errors.dump(errors.failure(error.message)), GATEWAY_EXCEPTION
+        return Outcome(status, body, headers=headers, verdict="failed", problem=problem)
+    body = errors.dump(errors.envelope(problem, "" if isinstance(error, TimedOut) else slug))
+    return Outcome(status, body, verdict="failed", problem=problem, bodies={"response": body})
+
+
+def hidden(received: bytes, leaf: Leaf) -> bytes:
+    """What the provider sent, without the credential: some echo the request they refuse."""
+    secret = leaf.credential.secret.encode()
+    return received.replace(secret, mask(leaf)) if secret and secret in received else received
+
+
+def hidden_pieces(pieces: Iterator[bytes], leaf: Leaf) -> Iterator[bytes]:
+    secret = leaf.credential.secret.encode()
+    if not secret:
+        return pieces
+    return (piece.replace(secret, mask(leaf)) if secret in piece else piece for piece in pieces)
+
+
+def mask(leaf: Leaf) -> bytes:
+    secret = leaf.credential.secret
+    return f"{secret[:2]}********{secret[-3:]}".encode() if len(secret) > 12 else b"********"

@@ -1,0 +1,46 @@
+"""The first middleware: answers the API itself, so that what the admin needs is never entered.
+
+Sessions, CSRF, messages and the rest cost more than a call may. What is under `/v1/` and `/v2/` has views
+of its own that authenticate by API key, and no answer there is HTML.
+"""
+
+import re
+import time
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponseBase
+from django.urls import Resolver404, resolve
+
+from proxy import errors
+
+PLANES = ("/v1/", "/v2/", "//v1", "//v2")
+
+View = Callable[..., HttpResponseBase]
+
+
+class DataPlane:
+    """Django middleware; hands everything outside the API to the rest of the chain."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.rest = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if not request.path_info.startswith(PLANES):
+            return self.rest(request)
+        response = answer(request)
+        if response.status_code >= 400 or request.method != "POST":
+            # A view that never waited would keep a busy connection's turn: others go first.
+            time.sleep(0)
+        return response
+
+
+def answer(request: HttpRequest) -> HttpResponseBase:
+    """The view's answer, found by path; Node's SDK joins a base URL with a slash at its end into `//v1`."""
+    path = request.path_info
+    if "//" in path:
+        path = re.sub("/{2,}", "/", path)
+    try:
+        view, args, kwargs = resolve(path)
+    except Resolver404:
+        return errors.not_found(request)
+    return view(request, *args, **kwargs)

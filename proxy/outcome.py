@@ -1,0 +1,31 @@
+"""What came of a leaf: a value like any other, so that configs can decide by its status."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from providers.types import Problem, Reading
+
+if TYPE_CHECKING:
+    from proxy.streaming import Stream
+
+
+@dataclass(slots=True)
+class Outcome:
+    """An answer or an error, whole or streamed, on its way to the client.
+
+    `verdict` is what the record calls it if it stands: finished, failed, or refused (by the gateway).
+    `bodies` are kept with the record; a stream keeps its own.
+    """
+
+    status: int
+    body: bytes = b""
+    content_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    verdict: str = "finished"
+    reading: Reading = field(default_factory=Reading)
+    problem: Problem | None = None
+    bodies: dict[str, bytes] = field(default_factory=dict)
+    stream: Stream | None = None

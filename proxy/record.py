@@ -1,0 +1,192 @@
+"""What the journal is told of one call: a line when it opens, a line when it closes, whatever happens.
+
+A call is a request whose API key was accepted. The closing line is written before the last bytes go to the
+client, so that an answer a client holds is always on record.
+"""
+
+import time
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+from types import TracebackType
+from typing import Any
+
+from django.conf import settings
+from rest_framework.exceptions import APIException
+
+from keys.callers import Caller
+from keys.virtual_keys import HeldKey
+from logs import journal
+from providers.types import Problem, Reading, Usage
+from proxy import call as calls
+from proxy.call import Headers
+from proxy.errors import TRACE, NoRoom
+from proxy.watch import Stopping
+
+NO_READING = Reading()
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One leaf that was tried; times in milliseconds since the call began."""
+
+    path: str
+    provider: str
+    virtual_key: str
+    model: str
+    host: str = ""
+    status: int = 0
+    outcome: str = ""
+    started_ms: float = 0
+    ms: float = 0
+    retries: int = 0
+    error: str = ""
+
+
+class Record(AbstractContextManager["Record"]):
+    """The record of one call. Leaving the context without `finish` says why by what was raised."""
+
+    def __init__(self, caller: Caller, headers: Headers, fn: str, dialect: str) -> None:
+        environ = headers.environ
+        self.id = journal.new_id()
+        self.clock = time.perf_counter()
+        self.caller, self.fn = caller, fn
+        self.trace = calls.trace(headers, self.id, environ["REQUEST_METHOD"], environ["PATH_INFO"])
+        environ[TRACE] = self.trace.id  # type: ignore[index]  # WSGI's environ is a dict
+        self.facts: dict[str, Any] = {
+            "time": time.time(),
+            "organisation": caller.organisation_id,
+            "workspace": caller.workspace_slug,
+            "workspace_id": caller.workspace_id,
+            "api_key_id": caller.id,
+            "api_key": caller.name,
+            "endpoint": environ["PATH_INFO"],
+            "fn": fn,
+            "method": environ["REQUEST_METHOD"],
+            "dialect": dialect,
+            "trace_id": self.trace.id,
+            "span_id": self.trace.span or self.id,
+            "span_name": self.trace.name or "llm",
+            "parent_span_id": self.trace.parent,
+            "metadata": calls.metadata(headers, caller.metadata),
+            "client_address": environ.get("REMOTE_ADDR", ""),
+            "sdk": headers.get("x-portkey-package-version") or headers.get("user-agent", ""),
+        }
+        self.keeps_bodies = caller.log_bodies and headers.get("x-portkey-debug", "").lower() != "false"
+        self.attempts: list[Attempt] = []
+        self.ignored: tuple[str, ...] = ()
+        self.model = ""
+        self.held: HeldKey | None = None
+        self.first_byte_ms = 0.0
+        self.upstream_ms = 0.0
+        self.opened = self.closed = False
+
+    def open(self, raw: bytes | None, *, model: str = "", stream: bool = False) -> None:
+        """Write the opening line. Raises NoRoom (503): what cannot be recorded is not begun."""
+        self.model = model
+        facts = self.facts | {"stream": stream, "model": model, "body_bytes": len(raw or b"")}
+        try:
+            journal.opened(self.id, facts, raw if self.keeps_bodies else None)
+        except journal.Full:
+            raise NoRoom from None
+        self.opened = True
+
+    def tries(self, path: str, provider: str, held: HeldKey | None, model: str) -> Attempt:
+        """A leaf is about to be tried."""
+        slug = held.slug if held else ""
+        self.held = held
+        tried = Attempt(path, provider, slug, model, started_ms=self.elapsed())
+        self.attempts.append(tried)
+        return tried
+
+    def waited(self, began: float) -> None:
+        """Time was spent on a provider since `began` (perf_counter)."""
+        self.upstream_ms += (time.perf_counter() - began) * 1000
+
+    def tells(self, tried: Attempt, status: int, problem: Problem | None) -> None:
+        """What came of the leaf; what the client first sees is ready now if it stands."""
+        now = self.elapsed()
+        tried.status, tried.ms, self.first_byte_ms = status, now - tried.started_ms, now
+        tried.outcome = "failed" if problem else "answered"
+        tried.error = problem.message if problem else ""
+
+    def elapsed(self) -> float:
+        """Milliseconds since the call began."""
+        return (time.perf_counter() - self.clock) * 1000
+
+    def finish(
+        self,
+        outcome: str,
+        status: int,
+        reading: Reading = NO_READING,
+        problem: Problem | None = None,
+        bodies: dict[str, bytes] | None = None,
+    ) -> None:
+        """Write the closing line, once."""
+        if self.closed or not self.opened:
+            return
+        self.closed = True
+        if not self.keeps_bodies:
+            bodies = {"response": bodies["response"]} if bodies and status >= 400 else None
+        journal.closed(self.id, self.closing(outcome, status, reading, problem), bodies or {})
+
+    def closing(self, outcome: str, status: int, reading: Reading, problem: Problem | None) -> dict[str, Any]:
+        """The facts of the closing line."""
+        last = self.attempts[-1] if self.attempts else None
+        total = self.elapsed()
+        return {
+            "outcome": outcome,
+            "status": status,
+            "provider": last.provider if last else "",
+            "virtual_key": last.virtual_key if last else "",
+            "virtual_key_id": self.held.id if self.held else "",
+            "integration": self.held.integration_slug if self.held else "",
+            "model": last.model if last else self.model,
+            "model_answered": reading.model,
+            "finish": reading.finish,
+            "attempts": [asdict(attempt) for attempt in self.attempts],
+            "retry_count": last.retries if last else 0,
+            "option_index": last.path if last else "",
+            "cache_status": "DISABLED",
+            "usage": usage(reading.usage),
+            "ignored": self.ignored,
+            "error": error(problem),
+            "first_byte_ms": self.first_byte_ms or total,
+            "total_ms": total,
+            "gateway_ms": max(0.0, (self.first_byte_ms or total) - self.upstream_ms),
+        }
+
+    def __exit__(
+        self, kind: type[BaseException] | None, raised: BaseException | None, where: TracebackType | None
+    ) -> None:
+        if self.closed:
+            return
+        if not self.opened and not isinstance(raised, NoRoom):
+            self.open(None)
+        outcome, status = left(raised)
+        self.finish(outcome, status, problem=Problem(str(raised)[:1000]) if status else None)
+
+
+def left(raised: BaseException | None) -> tuple[str, int]:
+    """What became of a call that was left by an exception: its outcome and the status its client sees."""
+    if isinstance(raised, APIException):
+        return "refused" if raised.status_code < 500 else "failed", raised.status_code
+    if isinstance(raised, Stopping):
+        return "interrupted", 0
+    if isinstance(raised, Exception):
+        return "failed", 500
+    return "abandoned", 0
+
+
+def usage(seen: Usage | None) -> dict[str, int] | None:
+    return asdict(seen) if seen else None
+
+
+def error(problem: Problem | None) -> dict[str, Any] | None:
+    if problem is None:
+        return None
+    return {"message": problem.message, "type": problem.type, "code": problem.code}
+
+
+def cap() -> int:
+    """Bytes of an answer worth keeping for the record: one more than are, so that the cut shows."""
+    return int(settings.LOG_BODY_KB * 1024) + 1

@@ -1,0 +1,110 @@
+"""A streamed answer on its way to the client.
+
+Nothing goes out before the first event that is worth something, so that an error can still be a status and
+a fallback still happen. After that a failure is an error event, and no end marker. The call's record closes
+before the last bytes leave, and everything else of the call when the stream is closed.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+from providers.errors import Garbled, ProviderError, TimedOut
+from providers.types import Problem, Reading
+from proxy import errors, watch
+from proxy.record import Record, cap
+from proxy.upstream import Reply
+
+
+class Stream:
+    """An iterable of bytes for WSGI, with `close`. `received`: the provider's own bytes where they differ."""
+
+    def __init__(
+        self, pieces: Iterator[bytes], reading: Reading, reply: Reply, record: Record, slug: str
+    ) -> None:
+        self.pieces, self.reading, self.reply, self.record, self.slug = pieces, reading, reply, record, slug
+        self.held = b""
+        self.kept: list[bytes] = []
+        self.room = cap()
+        self.received: list[bytes] | None = None
+        self.sent: bytes | None = None
+        self.problem: Problem | None = None
+        self.ending = ExitStack()
+
+    def hold(self, seconds: float) -> None:
+        """Read until something is worth sending, the answer is over, or `seconds` have passed.
+
+        An answer that failed before its first content leaves `problem`; it is an error like any other.
+        """
+        until = time.monotonic() + seconds
+        self.reply.pause_at = until
+        held = []
+        for piece in self.pieces:
+            held.append(piece)
+            if self.reading.content or self.reading.ended or time.monotonic() >= until:
+                break
+        else:
+            self.problem = self.reading.problem or broken(self.slug)
+        self.reply.pause_at = None
+        self.held = b"".join(held)
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from self.passing()
+        except watch.Stopping:
+            stopping = Problem("The gateway is shutting down; the answer is incomplete.", "interrupted")
+            yield self.ends("interrupted", stopping)
+        except ProviderError as error:
+            timed_out = isinstance(error, TimedOut | Garbled)
+            yield self.ends("failed" if timed_out else "truncated", errors.problem_of(error, self.slug))
+
+    def passing(self) -> Iterator[bytes]:
+        """What was held, then what comes."""
+        reading = self.reading
+        if self.held:
+            yield self.keep(self.held)
+        if not reading.ended:
+            for piece in self.pieces:
+                if piece:
+                    yield self.keep(piece)
+                if reading.ended:
+                    break
+        if reading.ended:
+            self.reply.settle()
+        elif reading.problem:
+            yield self.ends("failed", reading.problem)
+        else:
+            yield self.ends("truncated", broken(self.slug))
+
+    def keep(self, piece: bytes) -> bytes:
+        """Remember the piece for the record; the one that ends the answer closes it before it leaves."""
+        if self.room > 0:
+            self.kept.append(piece)
+            self.room -= len(piece)
+        if self.reading.ended:
+            self.record.finish("finished", 200, self.reading, bodies=self.bodies())
+        return piece
+
+    def ends(self, outcome: str, problem: Problem) -> bytes:
+        """The error event that ends the stream."""
+        self.record.finish(outcome, 200, self.reading, problem, self.bodies())
+        return errors.event(problem, self.slug)
+
+    def bodies(self) -> dict[str, bytes]:
+        """What the record keeps of the exchange."""
+        kept = {"response": b"".join(self.kept)}
+        if self.received is not None:
+            kept["received"] = b"".join(self.received)
+        if self.sent is not None:
+            kept["sent"] = self.sent
+        return kept
+
+    def close(self) -> None:
+        """End the call: WSGI calls this when all was sent, when a write failed, or when the client left."""
+        self.record.finish("abandoned", 200, self.reading, bodies=self.bodies())
+        self.reply.close()
+        self.ending.close()
+
+
+def broken(slug: str) -> Problem:
+    return Problem(f"{slug} error: the answer broke off before its end.", "incomplete_response")

@@ -1,0 +1,71 @@
+"""The data plane's views: read the call, hand it on, write the answer."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import orjson
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from keys.authentication import ApiKeyAuthentication
+from proxy import errors, pipeline
+from proxy.call import Headers
+from proxy.outcome import Outcome
+
+
+class DataView(APIView):
+    """A route of the data plane: authentication, and nothing else of DRF's defaults, which cost a call."""
+
+    fn: ClassVar[str]
+    dialect: ClassVar[str]
+    http_method_names = ["post"]
+    schema = None
+
+    def post(self, request: Request) -> HttpResponseBase:
+        headers = Headers(request.META)
+        return response(pipeline.answer(request.user, self.fn, self.dialect, headers), headers)
+
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
+        return Request(request, authenticators=[ApiKeyAuthentication()], parser_context={})
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        self.perform_authentication(request)
+
+    def finalize_response(
+        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        return response
+
+    def get_exception_handler(self) -> Callable[..., HttpResponse]:
+        return errors.handle
+
+    def get_authenticate_header(self, request: Request) -> str:
+        return "Bearer"
+
+
+class ChatCompletions(DataView):
+    """POST /v1/chat/completions, in OpenAI's words for every provider."""
+
+    fn = "chatComplete"
+    dialect = "chat"
+
+
+def response(outcome: Outcome, headers: Headers) -> HttpResponseBase:
+    """The outcome in Django's terms."""
+    made: HttpResponseBase
+    if outcome.stream is not None:
+        made = StreamingHttpResponse(outcome.stream, status=outcome.status, content_type=outcome.content_type)
+    else:
+        body = pretty(outcome.body, headers)
+        made = HttpResponse(body, status=outcome.status, content_type=outcome.content_type)
+    for name, value in outcome.headers.items():
+        made[name] = value
+    return made
+
+
+def pretty(body: bytes, headers: Headers) -> bytes:
+    """`?pretty` indents a JSON answer."""
+    if "pretty" not in headers.environ.get("QUERY_STRING", ""):
+        return body
+    return orjson.dumps(orjson.loads(body), option=orjson.OPT_INDENT_2)
