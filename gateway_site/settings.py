@@ -47,11 +47,13 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "drf_spectacular",
+    "gateway_site",
     "keys",
     "logs",
 ]
 
 MIDDLEWARE = [
+    "gateway_site.health.Probes",
     "proxy.middleware.DataPlane",  # answers /v1/ itself: what the admin needs is never entered
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -107,4 +109,34 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 
 STATIC_URL = "/static/"
-STATIC_ROOT = DATA_DIR / "static"
+WHITENOISE_USE_FINDERS = True  # the admin's files are served from where they were installed
+
+# The gateway may stand beside other services of one host, whose cookies are not to meet its own.
+SESSION_COOKIE_NAME = "gatehouse_session"
+CSRF_COOKIE_NAME = "gatehouse_csrf"
+# gunicorn sets the scheme from X-Forwarded-Proto, and only where TRUSTED_PROXIES names the sender.
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.flag("HTTPS", default=bool(TRUSTED_PROXIES))
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "formatter": "line"},
+        "nowhere": {"class": "logging.NullHandler"},
+    },
+    "root": {"handlers": ["stderr"], "level": env.text("LOG_LEVEL", "INFO").upper()},
+    "loggers": {
+        "django": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
+        "django.request": {"level": "ERROR"},  # a client's mistake is its own, and in the request log
+        "django.security.DisallowedHost": {"handlers": ["nowhere"], "propagate": False},
+    },
+}
+
+UNFOLD = {
+    "SITE_TITLE": "Gatehouse",
+    "SITE_HEADER": "Gatehouse",
+    "SITE_SYMBOL": "door_front",
+    "SITE_URL": "/docs/",
+    "SHOW_VIEW_ON_SITE": False,
+}

@@ -1,0 +1,27 @@
+# `make` alone lists what there is.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help run test check bench
+help:
+	@sed -n 's/^\([a-z]*\):.*## /make \1 	/p' Makefile
+
+run: ## a server with everything it needs, at http://127.0.0.1:8000
+	@$(PYTHON) scripts/set_up.py requirements.txt
+	@exec $(BIN)/python -m gateway_site.run
+
+test: ## every test; names those that need something this machine lacks
+	@$(PYTHON) scripts/set_up.py requirements-dev.txt
+	@$(BIN)/python -m pytest
+
+check: ## format, lint, types, missing migrations, then the tests: what .ci/run runs
+	@$(PYTHON) scripts/set_up.py requirements-dev.txt
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python manage.py makemigrations --check --dry-run --settings tests.settings
+	@$(MAKE) --no-print-directory test
+
+bench: ## Gatehouse and its peers, side by side
+	@$(PYTHON) scripts/set_up.py requirements-dev.txt
+	@$(BIN)/python -m bench.run

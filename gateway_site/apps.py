@@ -1,0 +1,8 @@
+"""The project as an app of its own, for its page of documentation and its system checks."""
+
+from django.apps import AppConfig
+
+
+class SiteConfig(AppConfig):
+    name = "gateway_site"
+    verbose_name = "Gatehouse"
