@@ -15,7 +15,7 @@ import select
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from greenlet import GreenletExit, getcurrent
@@ -32,7 +32,7 @@ class ClientGone(GreenletExit):
     """The client has closed its connection."""
 
 
-class Stopping(Exception):  # noqa: N818 - says what happens
+class Stopping(Exception):
     """The process ends, and this call's time of grace is over."""
 
 
@@ -55,6 +55,9 @@ class Watched:
     def clear(self) -> None:
         """No deadline any more; a client that leaves still ends the call."""
         self.deadline = self.error = None
+
+    def overdue(self, now: float) -> bool:
+        return self.deadline is not None and now >= self.deadline
 
     def end(self) -> None:
         """The call is over; nothing is thrown after this. May be called again."""
@@ -89,7 +92,7 @@ def running() -> int:
 def interrupt_all() -> None:
     """Throw Stopping into every call in progress."""
     for watched in list(_running.values()):
-        _throw(watched, Stopping, lambda: True)
+        _throw(watched, Stopping)
 
 
 def watches() -> bool:
@@ -138,48 +141,41 @@ def _ticks() -> None:
 
 def _look_at_deadlines(now: float) -> None:
     for watched in list(_running.values()):
-        if watched.deadline is not None and now >= watched.deadline:
-            _throw(watched, None, lambda watched=watched: _overdue(watched))
-
-
-def _overdue(watched: Watched) -> bool:
-    return watched.deadline is not None and time.monotonic() >= watched.deadline
+        if watched.overdue(now):
+            _throw(watched)
 
 
 def _look_at_clients() -> None:
     calls = {fd: call for call in list(_running.values()) if (fd := _descriptor(call)) >= 0}
-    poll = _poll()
+    poll = system_poll()
     for fd in calls:
         poll.register(fd, LEFT)
     for fd, _ in poll.poll(0):
-        _throw(calls[fd], ClientGone, lambda: True)
+        calls[fd].socket = None  # told once
+        _throw(calls[fd], ClientGone)
 
 
 def _descriptor(watched: Watched) -> int:
     return -1 if watched.socket is None else int(watched.socket.fileno())
 
 
-def _poll() -> Any:
-    """The system's poll, which returns at once when asked to; gevent's would take a turn of the loop."""
-    from gevent import monkey
-
-    return monkey.get_original("select", "poll")()
+def system_poll() -> Any:
+    """The system's poll, which answers at once when asked to; gevent's would take a turn of the loop."""
+    return select.poll() if not watches() else sys.modules["gevent.monkey"].get_original("select", "poll")()
 
 
-def _throw(watched: Watched, error: type[BaseException] | None, still: Callable[[], bool]) -> None:
-    """Throw `error` (None: the deadline's own) into the call, from the hub, if it and its reason still stand."""
+def _throw(watched: Watched, error: type[BaseException] | None = None) -> None:
+    """Throw `error` (None: the deadline's own) into the call, from the hub, if there is still reason to."""
     if not watches():
         return
     from gevent import get_hub
 
     def deliver() -> None:
-        if not watched.running or not still():
-            return
         if watched.greenlet.dead:
             watched.end()
-            return
-        thrown = error() if error is not None else watched.error
-        watched.clear()
-        watched.greenlet.throw(thrown)
+        elif watched.running and (error is not None or watched.overdue(time.monotonic())):
+            thrown = error() if error is not None else watched.error
+            watched.clear()
+            watched.greenlet.throw(thrown)
 
     get_hub().loop.run_callback(deliver)
