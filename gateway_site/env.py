@@ -75,6 +75,12 @@ def data_dir() -> Path:
     return Path(text("DATA_DIR", str(ROOT / "var"))).resolve()
 
 
+def site(host: str, port: int) -> str:
+    """The URL, without a slash at its end, of what listens on `host`, for those on the same machine."""
+    reached = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    return f"http://[{reached}]:{port}" if ":" in reached else f"http://{reached}:{port}"
+
+
 def secret(name: str, kept: Path) -> str:
     """A secret from the environment, else from the file `kept`, which `make run` fills on the first start."""
     if value := text(name, ""):

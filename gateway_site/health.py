@@ -10,12 +10,14 @@ import time
 from collections.abc import Callable
 from functools import cache
 
-from django.core.checks import Error, run_checks
+from django.core.checks import Error
 from django.db import Error as DatabaseError
 from django.db import connections
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
+
+from keys.checks import credential_keys, seal_problems
 
 FRESH_SECONDS = 1.0
 PATIENCE_SECONDS = 1.0
@@ -32,8 +34,8 @@ class DatabaseAway(NotReady):
 class Readiness:
     """What the last look saw. One per process; a look runs in a thread of its own."""
 
-    def __init__(self, look: Callable[[], None]) -> None:
-        self.look = look
+    def __init__(self, look: Callable[[], None], look_again: Callable[[], None]) -> None:
+        self.look, self.look_again = look, look_again
         self.lock = threading.Lock()
         self.looking: threading.Thread | None = None
         self.looked_at = self.patient_until = float("-inf")
@@ -67,7 +69,7 @@ class Readiness:
     def see(self) -> None:
         problem: NotReady | None = NotReady("the look at the database broke off")
         try:
-            self.look()
+            (self.look_again if self.once_ready else self.look)()
             problem = None
         except NotReady as seen:
             problem = seen
@@ -86,11 +88,16 @@ def look() -> None:
     for alias in connections:
         if waiting := unapplied(alias):
             raise NotReady(f"{len(waiting)} migrations of {alias!r} are not applied: {', '.join(waiting)}")
-    errors = [
-        check for check in run_checks(tags=["credentials"], databases=["default"]) if isinstance(check, Error)
-    ]
-    if errors:
-        raise NotReady(errors[0].msg)
+    for problem in [*credential_keys(), *seal_problems()]:
+        if isinstance(problem, Error):
+            raise NotReady(problem.msg)
+
+
+def ping() -> None:
+    """Raises DatabaseError unless both databases answer."""
+    for alias in connections:
+        with connections[alias].cursor() as cursor:
+            cursor.execute("SELECT 1")
 
 
 def unapplied(alias: str) -> list[str]:
@@ -105,7 +112,7 @@ def on_disk() -> frozenset[tuple[str, str]]:
     return frozenset(MigrationLoader(None).disk_migrations)
 
 
-READINESS = Readiness(look)
+READINESS = Readiness(look, look_again=ping)
 
 
 def alive(request: HttpRequest) -> JsonResponse:

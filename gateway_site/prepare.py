@@ -9,27 +9,29 @@ import json
 import os
 import secrets
 import sys
-import textwrap
 from collections.abc import Iterator
+from pathlib import Path
 
 import django
 from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.management import call_command
-from django.core.management.base import CommandError, SystemCheckError
+from django.core.management.base import CommandError
 
-SANDBOX = ("openai", "anthropic")
+SANDBOX = {"openai": "OpenAI's sandbox", "anthropic": "Anthropic's sandbox"}
 
 
 def main() -> None:
     django.setup()
-    call_command("check", fail_level="ERROR", stdout=io.StringIO())
+    call_command("check", stdout=io.StringIO())
     apply_migrations()
+    call_command("check", databases=["default"], stdout=io.StringIO())
 
     from django.contrib.auth.models import User
 
     if not User.objects.exists():
-        announce(password=first_admin(), token=first_api_key(), slugs=[*sandbox_keys(), *keys_at_hand()])
+        announcement = settings.DATA_DIR / "secrets" / "first_run.txt"
+        keep_private(announcement, first_of_everything())
 
 
 def apply_migrations() -> None:
@@ -40,7 +42,49 @@ def apply_migrations() -> None:
             call_command("migrate", database=alias, interactive=False, verbosity=0)
 
 
+def first_of_everything() -> str:
+    """Make it, and say what a newcomer needs to know of it."""
+    from keys.creation import create_api_key
+    from keys.models import Workspace
+
+    slugs = [*sandbox_keys(), *keys_at_hand()]
+    _, token = create_api_key(Workspace.objects.default(), "First key")
+    return newcomers_page(password=first_admin(), token=token, slugs=slugs)
+
+
+def sandbox_keys() -> Iterator[str]:
+    """Virtual keys of the pretend provider, in both its languages."""
+    if settings.SANDBOX:
+        for provider, name in SANDBOX.items():
+            host = f"sandbox://{provider}/v1"
+            yield virtual_key(
+                name, provider, settings.SANDBOX_KEY, slug=f"{provider}-sandbox", custom_host=host
+            )
+
+
+def keys_at_hand() -> Iterator[str]:
+    """Virtual keys of those providers whose usual variable, `OPENAI_API_KEY` for one, holds a key."""
+    from providers.catalog import PROVIDERS
+
+    for slug, provider in PROVIDERS.items():
+        variable = f"{slug.upper().replace('-', '_')}_API_KEY"
+        if secret := os.environ.get(variable, "").strip():
+            yield virtual_key(provider.name, slug, secret, slug=slug)
+
+
+def virtual_key(name: str, provider: str, secret: str, *, slug: str, custom_host: str = "") -> str:
+    from keys.creation import create_virtual_key
+    from keys.models import Workspace
+
+    workspace = Workspace.objects.default()
+    key = create_virtual_key(
+        workspace, name, provider=provider, secret=secret, slug=slug, custom_host=custom_host
+    )
+    return str(key.slug)
+
+
 def first_admin() -> str:
+    """The password of `admin`. Made last: with a user there, the first start is over."""
     from django.contrib.auth.models import User
 
     password = secrets.token_urlsafe(12)
@@ -48,79 +92,35 @@ def first_admin() -> str:
     return password
 
 
-def first_api_key() -> str:
-    return said_by("create_api_key", "First key")
-
-
-def sandbox_keys() -> Iterator[str]:
-    """Virtual keys of the pretend provider, in both its languages."""
-    if not settings.SANDBOX:
-        return
-    os.environ["SANDBOX_KEY"] = settings.SANDBOX_KEY
-    for provider in SANDBOX:
-        yield said_by(
-            "create_virtual_key",
-            f"{provider} sandbox",
-            provider=provider,
-            slug=f"{provider}-sandbox",
-            key_env="SANDBOX_KEY",
-            custom_host=f"sandbox://{provider}/v1",
-        )
-
-
-def keys_at_hand() -> Iterator[str]:
-    """Virtual keys of those providers whose usual variable, `OPENAI_API_KEY` for one, holds a key."""
-    from providers.catalog import PROVIDERS
-
-    for provider in PROVIDERS:
-        variable = provider.upper().replace("-", "_") + "_API_KEY"
-        if os.environ.get(variable):
-            yield said_by("create_virtual_key", provider, provider=provider, slug=provider, key_env=variable)
-
-
-def said_by(command: str, *args: str, **options: str) -> str:
-    said = io.StringIO()
-    call_command(command, *args, stdout=said, **options)
-    return said.getvalue().strip()
-
-
-def announce(*, password: str, token: str, slugs: list[str]) -> None:
-    path = settings.DATA_DIR / "secrets" / "first_run.txt"
-    path.touch(mode=0o600)
-    path.write_text(newcomers(password, token, slugs))
-
-
-def newcomers(password: str, token: str, slugs: list[str]) -> str:
+def newcomers_page(*, password: str, token: str, slugs: list[str]) -> str:
     """What someone needs who sees Gatehouse for the first time, ending in a call that works as pasted."""
-    host = f"[{settings.HOST}]" if ":" in settings.HOST else settings.HOST
-    site = f"http://{'127.0.0.1' if settings.HOST in settings.ANY_ADDRESS else host}:{settings.PORT}"
-    body = (
-        {"model": f"@{slugs[0]}/gpt-4o-mini", "messages": [{"role": "user", "content": "Hello"}]}
-        if slugs
-        else {}
-    )
-    return textwrap.dedent(
-        f"""
-        Shown this once:
+    site = settings.SITE
+    model = f"@{(slugs or ['your-key'])[0]}/gpt-4o-mini"
+    body = {"model": model, "messages": [{"role": "user", "content": "Hello"}]}
+    return f"""
+This is shown once:
 
-          admin         {site}/admin/   user admin, password {password}
-          API key       {token}
-          virtual keys  {", ".join(slugs)}
-          the API       {site}/docs/
+  admin         {site}/admin/   user admin, password {password}
+  API key       {token}
+  virtual keys  {", ".join(slugs) or "none yet: add one in the admin"}
 
-        Try it:
+Try it:
 
-          curl {site}/v1/chat/completions \\
-            -H 'content-type: application/json' \\
-            -H 'x-portkey-api-key: {token}' \\
-            -d '{json.dumps(body)}'
-        """
-    )
+  curl {site}/v1/chat/completions \\
+    -H 'content-type: application/json' \\
+    -H 'x-portkey-api-key: {token}' \\
+    -d '{json.dumps(body)}'
+"""
+
+
+def keep_private(path: Path, text: str) -> None:
+    path.touch(mode=0o600)
+    path.write_text(text)
 
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway_site.settings")
     try:
         main()
-    except (ImproperlyConfigured, CommandError, SystemCheckError) as error:
+    except (ImproperlyConfigured, CommandError, ValidationError) as error:
         sys.exit(str(error))

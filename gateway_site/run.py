@@ -7,7 +7,6 @@ parent: it waits for the first answer, passes signals on and ends as the server 
 
 import base64
 import errno
-import http.client
 import json
 import os
 import secrets
@@ -16,6 +15,8 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -23,7 +24,7 @@ from django.core.exceptions import ImproperlyConfigured
 from gateway_site import env
 
 START_SECONDS = 60
-EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  what to bind, and what to ask
+NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 PASSED_ON = {
     signal.SIGINT: signal.SIGINT,
     signal.SIGTERM: signal.SIGTERM,
@@ -41,7 +42,7 @@ def main() -> int:
     prepared = subprocess.run([sys.executable, "-m", "gateway_site.prepare"], cwd=env.ROOT)
     if prepared.returncode:
         return prepared.returncode
-    return serve(EVERYWHERE.get(host, host), port, data / "secrets" / "first_run.txt")
+    return serve(env.site(host, port), data / "secrets" / "first_run.txt")
 
 
 def make_data_dir(data: Path) -> None:
@@ -91,7 +92,7 @@ def refuse_a_taken_port(host: str, port: int) -> None:
         sys.exit(f"Port {port} of {host or 'this machine'} {why}. Choose another: make run PORT={port + 1}")
 
 
-def serve(host: str, port: int, announcement: Path) -> int:
+def serve(site: str, announcement: Path) -> int:
     """Run gunicorn, whose settings are gunicorn.conf.py, until it ends or a signal ends it."""
     command = [sys.executable, "-m", "gunicorn", "--log-level", "warning"]
     server = subprocess.Popen(command, cwd=env.ROOT, start_new_session=True)
@@ -103,18 +104,18 @@ def serve(host: str, port: int, announcement: Path) -> int:
 
     for number in PASSED_ON:
         signal.signal(number, stop)
-    if wait_until_ready(server, host, port):
-        announce(host, port, announcement)
+    if wait_until_ready(server, site):
+        announce(site, announcement)
     status = server.wait()
     return 0 if asked_to_stop else status
 
 
-def wait_until_ready(server: subprocess.Popen[bytes], host: str, port: int) -> bool:
+def wait_until_ready(server: subprocess.Popen[bytes], site: str) -> bool:
     """Whether the server said that it is ready before it ended; says so when it takes too long."""
     why = "it does not answer"
     begun = time.monotonic()
     while server.poll() is None:
-        ready, why = ask(host, port, why)
+        ready, why = ask(site, why)
         if ready:
             return True
         if time.monotonic() - begun > START_SECONDS:
@@ -124,24 +125,23 @@ def wait_until_ready(server: subprocess.Popen[bytes], host: str, port: int) -> b
     return False
 
 
-def ask(host: str, port: int, before: str) -> tuple[bool, str]:
+def ask(site: str, before: str) -> tuple[bool, str]:
     """Whether `/readyz` says yes, and else why not, as far as is known."""
-    connection = http.client.HTTPConnection(host, port, timeout=5)
     try:
-        connection.request("GET", "/readyz")
-        answer = connection.getresponse()
-        body = json.loads(answer.read())
-    except (OSError, http.client.HTTPException, ValueError):
+        with NO_PROXY.open(f"{site}/readyz", timeout=5):
+            return True, ""
+    except urllib.error.HTTPError as refused:
+        try:
+            return False, str(json.loads(refused.read())["why"])
+        except (ValueError, KeyError):
+            return False, f"it answers {refused.code}"
+    except OSError:
         return False, before
-    finally:
-        connection.close()
-    return answer.status == http.HTTPStatus.OK, str(body.get("why", before))
 
 
-def announce(host: str, port: int, announcement: Path) -> None:
+def announce(site: str, announcement: Path) -> None:
     """Where the server is; after the first start also what `prepare.py` left to be shown once."""
-    shown = f"[{host}]" if ":" in host else host
-    say(f"Gatehouse is at http://{shown}:{port} (Ctrl-C stops it)")
+    say(f"Gatehouse is at {site} (Ctrl-C stops it)")
     try:
         said = announcement.read_text()
     except FileNotFoundError:

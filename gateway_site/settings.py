@@ -13,9 +13,9 @@ SECRET_KEY = env.secret("SECRET_KEY", DATA_DIR / "secrets" / "secret_key")
 CREDENTIAL_KEYS = env.secret("CREDENTIAL_KEYS", DATA_DIR / "secrets" / "credential_keys").split()
 DEBUG = env.flag("DEBUG")
 
-ANY_ADDRESS = {"0.0.0.0", "::", ""}  # noqa: S104  what to bind is the operator's choice
 HOST = env.text("HOST", "127.0.0.1")
 PORT = env.whole("PORT", 8000, least=1)
+SITE = env.site(HOST, PORT)  # where this server is, seen from its own machine
 ALLOWED_HOSTS = env.names("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.names("CSRF_TRUSTED_ORIGINS")
 TRUSTED_PROXIES = env.names("TRUSTED_PROXIES")
@@ -35,7 +35,7 @@ CA_BUNDLE = env.text("CA_BUNDLE", "")
 # A pretend provider under /sandbox/; its keys' host is read when a call is made, so it may move.
 SANDBOX = env.flag("SANDBOX")
 SANDBOX_KEY = "sk-sandbox-" + hmac.new(SECRET_KEY.encode(), b"sandbox", hashlib.sha256).hexdigest()[:40]
-SANDBOX_URL = env.text("SANDBOX_URL", f"http://{'127.0.0.1' if HOST in ANY_ADDRESS else HOST}:{PORT}/sandbox")
+SANDBOX_URL = env.text("SANDBOX_URL", f"{SITE}/sandbox")
 
 INSTALLED_APPS = [
     "unfold",
