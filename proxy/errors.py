@@ -18,6 +18,7 @@ from keys.errors import DirectoryAway, KeyRefused
 from logs import journal
 from providers.errors import Garbled, NotSupported, ProviderError, TimedOut, Unreachable, Unrenderable
 from providers.types import JSON, Problem
+from proxy.watch import Stopping
 
 TRACE = "gatehouse.trace"  # where the WSGI environment keeps the id of the call's trace
 TRACE_HEADER = "x-portkey-trace-id"
@@ -80,6 +81,8 @@ def handle(error: Exception, context: Mapping[str, Any]) -> HttpResponse:
         return answer(request, error.status_code, key_refused(error), E2_TYPE, headers)
     if isinstance(error, APIException):
         return answer(request, error.status_code, failure(str(error.detail)), headers=headers)
+    if isinstance(error, Stopping):
+        return answer(request, 503, failure("The gateway is shutting down."), headers={"retry-after": "5"})
     log.error("A call failed inside the gateway", exc_info=error)
     return answer(request, 500, failure("Something went wrong"))
 

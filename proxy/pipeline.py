@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 
 from keys.callers import Caller
-from keys.errors import KeyRefused
+from keys.errors import forbidden
 from providers.errors import ProviderError
 from providers.types import Problem
 from proxy import body, errors, exchange, routing, upstream, watch
@@ -40,7 +40,7 @@ def answer(caller: Caller, fn: str, dialect: str, headers: Headers) -> Outcome:
 def permit(caller: Caller, headers: Headers) -> None:
     """Refuse what this key may not do, and a call that left this gateway and came back."""
     if SCOPE not in caller.scopes or not caller.workspace_id:
-        raise KeyRefused(403, "033", "Portkey Error: Forbidden!. Error Code: 033")
+        raise forbidden()
     if headers.get(upstream.LOOP_HEADER) == upstream.LOOP_MARK:
         raise errors.LoopFound
 

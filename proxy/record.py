@@ -120,14 +120,16 @@ class Record(AbstractContextManager["Record"]):
         reading: Reading = NO_READING,
         problem: Problem | None = None,
         bodies: dict[str, bytes] | None = None,
+        sizes: dict[str, int] | None = None,
     ) -> None:
-        """Write the closing line, once."""
+        """Write the closing line, once. `sizes`: the true ones of bodies that were cut on the way here."""
         if self.closed or not self.opened:
             return
         self.closed = True
         if not self.keeps_bodies:
             bodies = {"response": bodies["response"]} if bodies and status >= 400 else None
-        journal.closed(self.id, self.closing(outcome, status, reading, problem), bodies or {})
+        facts = self.closing(outcome, status, reading, problem)
+        journal.closed(self.id, facts | {"body_sizes": sizes or {}}, bodies or {})
 
     def closing(self, outcome: str, status: int, reading: Reading, problem: Problem | None) -> dict[str, Any]:
         """The facts of the closing line."""
@@ -171,7 +173,7 @@ def left(raised: BaseException | None) -> tuple[str, int]:
     if isinstance(raised, APIException):
         return "refused" if raised.status_code < 500 else "failed", raised.status_code
     if isinstance(raised, Stopping):
-        return "interrupted", 0
+        return "interrupted", 503
     if isinstance(raised, Exception):
         return "failed", 500
     return "abandoned", 0

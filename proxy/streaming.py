@@ -25,7 +25,8 @@ class Stream:
         self.pieces, self.reading, self.reply, self.record, self.slug = pieces, reading, reply, record, slug
         self.held = b""
         self.kept: list[bytes] = []
-        self.room = cap()
+        self.size = 0
+        self.cap = cap()
         self.received: list[bytes] | None = None
         self.sent: bytes | None = None
         self.problem: Problem | None = None
@@ -78,17 +79,23 @@ class Stream:
 
     def keep(self, piece: bytes) -> bytes:
         """Remember the piece for the record; the one that ends the answer closes it before it leaves."""
-        if self.room > 0:
+        if self.size < self.cap:
             self.kept.append(piece)
-            self.room -= len(piece)
+        self.size += len(piece)
         if self.reading.ended:
-            self.record.finish("finished", 200, self.reading, bodies=self.bodies())
+            self.finish("finished")
         return piece
 
     def ends(self, outcome: str, problem: Problem) -> bytes:
         """The error event that ends the stream."""
-        self.record.finish(outcome, 200, self.reading, problem, self.bodies())
+        self.finish(outcome, problem)
         return errors.event(problem, self.slug)
+
+    def finish(self, outcome: str, problem: Problem | None = None) -> None:
+        """Close the record, if it is not closed yet."""
+        if not self.record.closed:
+            sizes = {"response": self.size}
+            self.record.finish(outcome, 200, self.reading, problem, self.bodies(), sizes)
 
     def bodies(self) -> dict[str, bytes]:
         """What the record keeps of the exchange."""
@@ -101,7 +108,7 @@ class Stream:
 
     def close(self) -> None:
         """End the call: WSGI calls this when all was sent, when a write failed, or when the client left."""
-        self.record.finish("abandoned", 200, self.reading, bodies=self.bodies())
+        self.finish("abandoned")
         self.reply.close()
         self.ending.close()
 
