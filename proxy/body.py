@@ -5,6 +5,7 @@ Django's `request.body` is empty for chunked uploads and ends at 2.5 MB.
 
 import json
 import time
+from collections.abc import Mapping
 from typing import Any, Never
 
 import orjson
@@ -16,7 +17,7 @@ from proxy.errors import BodyTooLarge
 SLICE = 256 * 1024  # bytes read before other calls get their turn
 
 
-def read(environ: dict[str, Any]) -> bytes:
+def read(environ: Mapping[str, Any]) -> bytes:
     """The whole body, up to MAX_BODY_MB. Raises BodyTooLarge (413), or ParseError if it ended early."""
     limit = int(settings.MAX_BODY_MB * 1024 * 1024)
     length = announced(environ)
@@ -33,7 +34,7 @@ def read(environ: dict[str, Any]) -> bytes:
     return body
 
 
-def announced(environ: dict[str, Any]) -> int | None:
+def announced(environ: Mapping[str, Any]) -> int | None:
     """The length the client announced; None for a chunked body or none at all."""
     text = environ.get("CONTENT_LENGTH") or ""
     return int(text) if text.isdecimal() else None

@@ -43,4 +43,5 @@ def answer(request: HttpRequest) -> HttpResponseBase:
         view, args, kwargs = resolve(path)
     except Resolver404:
         return errors.not_found(request)
-    return view(request, *args, **kwargs)
+    response: HttpResponseBase = view(request, *args, **kwargs)
+    return response

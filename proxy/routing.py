@@ -106,7 +106,7 @@ def own(call: Call, model: str) -> Leaf:
     if named not in PROVIDERS:
         raise InvalidRequest("Invalid provider passed")
     provider = PROVIDERS[named]
-    secret = client_credential(call.headers.environ)
+    secret = client_credential(call.headers.environ, named)
     if not secret:
         raise InvalidRequest(
             f"x-portkey-provider: {named} needs {named}'s key in Authorization, "

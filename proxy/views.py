@@ -1,7 +1,7 @@
 """The data plane's views: read the call, hand it on, write the answer."""
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import orjson
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from keys.authentication import ApiKeyAuthentication
+from keys.callers import Caller
 from proxy import errors, pipeline
 from proxy.call import Headers
 from proxy.outcome import Outcome
@@ -24,7 +25,8 @@ class DataView(APIView):
 
     def post(self, request: Request) -> HttpResponseBase:
         headers = Headers(request.META)
-        return response(pipeline.answer(request.user, self.fn, self.dialect, headers), headers)
+        caller = cast(Caller, request.user)  # what our authentication answers
+        return response(pipeline.answer(caller, self.fn, self.dialect, headers), headers)
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         return Request(request, authenticators=[ApiKeyAuthentication()], parser_context={})
@@ -32,7 +34,7 @@ class DataView(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         self.perform_authentication(request)
 
-    def finalize_response(
+    def finalize_response(  # type: ignore[override]  # Django's responses, DRF's are rendered twice
         self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
     ) -> HttpResponseBase:
         return response
