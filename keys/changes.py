@@ -1,0 +1,76 @@
+"""Changes that every process must see, and how it learns of them.
+
+One row holds a generation. Whoever changes what the directory keeps raises it first, so that the row's lock
+makes the numbers commit in order, and leaves `(generation, kind, id)` for each thing changed. A process that
+has seen generation n needs what is newer than n, and nothing else. Which kinds there are is up to the apps:
+anything with a `kind` and a `pk` can be changed.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, Protocol
+
+from django.db import transaction
+from django.db.models import F, Max
+from django.utils import timezone
+
+from keys.models import Change, Installation
+
+KEPT = timedelta(hours=1)  # a process that was away longer rereads everything
+PRUNED_EVERY = 100  # generations
+
+
+class Changeable(Protocol):
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def pk(self) -> Any: ...
+
+
+class Changed:
+    """What a transaction has changed so far; what it only makes on its way is added."""
+
+    def __init__(self, objects: tuple[Changeable, ...]) -> None:
+        self.objects: set[tuple[str, str]] = set()
+        self.add(*objects)
+
+    def add(self, *objects: Changeable) -> None:
+        # A deleted row has lost its key by the end, so it is taken now.
+        self.objects |= {(changed.kind, str(changed.pk)) for changed in objects}
+
+
+@contextmanager
+def changing(*objects: Changeable) -> Iterator[Changed]:
+    """A transaction that changes `objects`, none of which need be saved yet."""
+    with transaction.atomic():
+        generation = raise_generation()
+        changed = Changed(objects)
+        yield changed
+        leave(generation, changed.objects)
+        if generation % PRUNED_EVERY == 0:
+            prune()
+
+
+def raise_generation() -> int:
+    """The number of this transaction; others wait for it to end before they get theirs."""
+    installations = Installation.objects
+    if not installations.update(generation=F("generation") + 1):
+        installations.current()
+        installations.update(generation=F("generation") + 1)
+    return installations.values_list("generation", flat=True).get()
+
+
+def leave(generation: int, objects: set[tuple[str, str]]) -> None:
+    Change.objects.bulk_create(
+        [Change(generation=generation, kind=kind, object_id=changed) for kind, changed in sorted(objects)]
+    )
+
+
+def prune() -> None:
+    """Forget old changes, and note up to where."""
+    old = Change.objects.filter(created_at__lt=timezone.now() - KEPT)
+    if (last := old.aggregate(last=Max("generation"))["last"]) is not None:
+        old.filter(generation__lte=last).delete()
+        Installation.objects.update(pruned=last)

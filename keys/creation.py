@@ -1,0 +1,51 @@
+"""Making keys, for whoever asks: a command, the management API, the first run."""
+
+from collections.abc import Iterable, Mapping
+
+from keys.changes import changing
+from keys.models import ApiKey, Integration, VirtualKey, Workspace
+from keys.models.virtual_key import new_slug
+from keys.scopes import DEFAULT
+
+
+def create_api_key(workspace: Workspace, name: str, scopes: Iterable[str] = DEFAULT) -> tuple[ApiKey, str]:
+    """A workspace's key and its token, which is not to be had again. Raises ValidationError."""
+    key = ApiKey(name=name, workspace=workspace, scopes=sorted(set(scopes)))
+    token = key.assign_token()
+    with changing(key):
+        key.full_clean()
+        key.save(force_insert=True)
+    return key, token
+
+
+def create_virtual_key(
+    workspace: Workspace,
+    name: str,
+    *,
+    provider: str,
+    secret: str,
+    slug: str = "",
+    custom_host: str = "",
+    settings: Mapping[str, str] | None = None,
+) -> VirtualKey:
+    """A virtual key and the integration it needs, both or neither. Raises ValidationError."""
+    slug = slug or new_slug(name)
+    integration = Integration(
+        workspace=workspace,
+        name=name,
+        slug=slug,
+        provider=provider,
+        custom_host=custom_host,
+        settings=dict(settings or {}),
+    )
+    integration.hold(secret)
+    key = VirtualKey(workspace=workspace, name=name, slug=slug, integration=integration)
+    with changing(integration, key):
+        save_new(integration)
+        save_new(key)
+    return key
+
+
+def save_new(row: Integration | VirtualKey) -> None:
+    row.full_clean()
+    row.save(force_insert=True)

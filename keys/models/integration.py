@@ -1,0 +1,128 @@
+"""A credential for a provider, sealed, and where and how it is to be used."""
+
+from datetime import datetime
+from typing import cast
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from keys import crypto, hosts, tokens
+from keys.models.base import SLUG, Row, Visible
+from keys.models.workspace import Workspace
+from providers.types import Credential
+
+
+class IntegrationQuerySet(Visible["Integration"]):
+    def within(self, workspace_id: object) -> "IntegrationQuerySet":
+        """What a workspace may use: its own, and those of the whole organisation."""
+        return self.filter(Q(workspace_id=workspace_id) | Q(workspace=None))
+
+    def sealed_before(self) -> "IntegrationQuerySet":
+        """Those whose secret is not sealed by the key that seals now."""
+        return self.exclude(key_id=crypto.key_id()).order_by("pk")
+
+
+class Integration(Row):
+    kind = "integration"
+
+    name = models.CharField(max_length=255)
+    slug = models.CharField(max_length=255, validators=[SLUG])
+    description = models.TextField(blank=True)
+    provider = models.CharField(max_length=64)
+    workspace = models.ForeignKey(
+        Workspace,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="integrations",
+        help_text="Empty: every workspace may use it.",
+    )
+    sealed_secret = models.TextField(editable=False)
+    sealed_previous_secret = models.TextField(blank=True, editable=False)
+    previous_until = models.DateTimeField(null=True, editable=False)
+    key_id = models.CharField(max_length=16, db_index=True, editable=False)
+    hint = models.CharField("secret", max_length=16, blank=True, editable=False)
+    settings = models.JSONField(default=dict, blank=True, help_text="The provider's settings; no secrets.")
+    custom_host = models.CharField(
+        max_length=2048, blank=True, help_text="A base URL with its version, such as https://llm.example/v1."
+    )
+    active = models.BooleanField(default=True)
+
+    objects = IntegrationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "slug"], name="integration_slug_in_workspace"),
+            models.UniqueConstraint(
+                fields=["slug"], condition=Q(workspace=None), name="integration_slug_in_organisation"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def clean(self) -> None:
+        from providers.catalog import PROVIDERS
+
+        wrong = {}
+        if self.provider not in PROVIDERS:
+            wrong["provider"] = f"There is no provider {self.provider}."
+        elif unknown := unknown_settings(self.provider, self.settings):
+            wrong["settings"] = unknown
+        if self.custom_host:
+            try:
+                hosts.check(self.custom_host)
+            except ValidationError as error:
+                wrong["custom_host"] = error.message
+        if self._leaves_a_workspace_behind():
+            wrong["workspace"] = "Virtual keys of another workspace use this integration."
+        if wrong:
+            raise ValidationError(wrong)
+
+    def hold(self, secret: str, previous_until: datetime | None = None) -> None:
+        """Keep `secret`, sealed; the one before stays usable until `previous_until`. The row is not saved."""
+        before = self.sealed_secret if previous_until else ""
+        self.sealed_previous_secret = crypto.seal(crypto.unseal(before)) if before else ""
+        self.previous_until = previous_until if before else None
+        self.sealed_secret, self.key_id = crypto.seal(secret), crypto.key_id()
+        self.hint = tokens.hint(secret) if secret else ""
+
+    def reseal(self) -> None:
+        """Seal again what is sealed, under the key that seals now. Raises crypto.Unsealable."""
+        secret, previous = crypto.unseal(self.sealed_secret), ""
+        if self.sealed_previous_secret:
+            previous = crypto.seal(crypto.unseal(self.sealed_previous_secret))
+        self.sealed_secret, self.sealed_previous_secret = crypto.seal(secret), previous
+        self.key_id = crypto.key_id()
+
+    def credential(self) -> Credential:
+        """What a call is made with. Raises crypto.Unsealable."""
+        return self._credential(self.sealed_secret)
+
+    def previous_credential(self) -> Credential | None:
+        """What a call may still be made with after a change of secret. Raises crypto.Unsealable."""
+        if not self.sealed_previous_secret or cast(datetime, self.previous_until) <= timezone.now():
+            return None
+        return self._credential(self.sealed_previous_secret)
+
+    def _credential(self, sealed: str) -> Credential:
+        return Credential(crypto.unseal(sealed), dict(self.settings), hosts.base_url(self.custom_host))
+
+    def _leaves_a_workspace_behind(self) -> bool:
+        if self.workspace_id is None:
+            return False
+        return self.virtual_keys.exclude(workspace_id=self.workspace_id).exists()
+
+
+def unknown_settings(provider: str, settings: object) -> str:
+    """What is wrong with a provider's settings, or ""."""
+    if not isinstance(settings, dict) or not all(isinstance(value, str) for value in settings.values()):
+        return "An object of texts."
+    from providers.catalog import PROVIDERS
+
+    known = {setting.name for setting in PROVIDERS[provider].settings}
+    unknown = sorted(set(settings) - known)
+    return f"{PROVIDERS[provider].name} has no setting {', '.join(unknown)}." if unknown else ""
