@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 from urllib.parse import quote
 
 from providers.errors import NotSupported, Unrenderable
@@ -28,7 +28,10 @@ class Credential:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What the client asked, in its own dialect. `body` belongs to the caller and is never changed."""
+    """What the client asked, in its own dialect. `body` belongs to the caller and is never changed.
+
+    `raw` is the text `body` was read from; whoever changes the body leaves it empty, and the body counts.
+    """
 
     dialect: str
     body: JSON
@@ -90,9 +93,11 @@ class Reading:
     ended: bool = False  # the provider's terminal marker was seen
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """One event of a stream as it was framed. `raw`: its bytes, the blank line that ends it included."""
+class Frame(NamedTuple):
+    """One event of a stream as it was framed; a tuple, because one is made for every event of every stream.
+
+    `raw`: its bytes, the blank line that ends it included; empty for a pause. `data` is empty for comments.
+    """
 
     event: str
     data: bytes
@@ -114,7 +119,8 @@ class Event:
     usage: JSON | None = None
     id: str = ""
     model: str = ""
-    extras: JSON = field(default_factory=dict)
+    stop_sequence: str = ""
+    extras: JSON = field(default_factory=dict)  # beside `choices`
     problem: Problem | None = None
     ended: bool = False
 

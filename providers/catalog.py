@@ -1,0 +1,40 @@
+"""Every provider, one row each.
+
+A provider that speaks OpenAI's words is a row and nothing more; one with words of its own names the
+format that knows them (formats/).
+"""
+
+from collections.abc import Mapping
+
+from providers.formats import anthropic, openai
+from providers.types import Auth, Provider, Setting
+
+ROWS = (
+    Provider(
+        "openai",
+        "OpenAI",
+        "https://api.openai.com/v1",
+        openai.OPERATIONS,
+        settings=(
+            Setting("openai_organization", header="openai-organization"),
+            Setting("openai_project", header="openai-project"),
+            Setting("openai_beta", header="openai-beta", pattern=r"[\w.,=; -]{1,200}"),
+        ),
+        passes=("openai-beta",),
+    ),
+    Provider(
+        "anthropic",
+        "Anthropic",
+        "https://api.anthropic.com/v1",
+        anthropic.OPERATIONS,
+        auth=Auth("x-api-key", prefix=""),
+        headers={"anthropic-version": "2023-06-01"},
+        settings=(
+            Setting("anthropic_version", header="anthropic-version"),
+            Setting("anthropic_beta", header="anthropic-beta", pattern=r"[\w.,=; -]{1,1000}"),
+        ),
+        passes=("anthropic-version", "anthropic-beta"),
+    ),
+)
+
+PROVIDERS: Mapping[str, Provider] = {row.slug: row for row in ROWS}

@@ -1,0 +1,162 @@
+"""The conversation: OpenAI's messages as Anthropic's system prompt and turns.
+
+Results of tools are a user's turn there, neighbours share one, and a system message may stand in the
+conversation only for some models, and only behind a user's turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from providers.errors import Unrenderable
+from providers.formats.anthropic.models import model_of
+from providers.formats.anthropic.names import Names
+from providers.formats.anthropic.parts import render_content
+from providers.json_text import loads
+from providers.types import JSON, Ask
+
+JSON_ONLY = "Answer with one JSON object and nothing else."
+
+
+def render_conversation(messages: Any, ask: Ask) -> JSON:
+    """`system` (where there is one) and `messages`. Raises Unrenderable."""
+    if not isinstance(messages, list):
+        raise Unrenderable("messages is missing: anthropic needs a list of messages.")
+    conversation = _Conversation(Names.of(ask), model_of(ask.model).late_system)
+    for number, message in enumerate(messages):
+        conversation.add(message, f"messages[{number}]")
+    conversation.place_late_system()
+    system = conversation.system + conversation.late
+    if (ask.body.get("response_format") or {}).get("type") == "json_object":
+        system = [*system, {"type": "text", "text": JSON_ONLY}]
+    turns = [_shortened(turn) for turn in conversation.turns]
+    return {"system": system, "messages": turns} if system else {"messages": turns}
+
+
+@dataclass(slots=True)
+class _Conversation:
+    names: Names
+    late_system: bool
+    system: list[JSON] = field(default_factory=list)
+    late: list[JSON] = field(default_factory=list)  # blocks waiting for a place behind a user's turn
+    turns: list[JSON] = field(default_factory=list)
+    functions: list[str] = field(default_factory=list)  # made-up ids of legacy calls without a result yet
+
+    def add(self, message: Any, where: str) -> None:
+        if not isinstance(message, dict):
+            raise Unrenderable(f"{where} must be an object.")
+        match message.get("role"):
+            case "system" | "developer":
+                blocks = render_content(message.get("content"), f"{where}.content")
+                waits = self.late_system and self.turns
+                (self.late if waits else self.system).extend(blocks)
+            case "user":
+                self._say("user", render_content(message.get("content"), f"{where}.content"))
+            case "assistant":
+                self.place_late_system()
+                self._say("assistant", list(self._assistant(message, where)))
+            case "tool" | "function" as role:
+                id_ = message.get("tool_call_id") if role == "tool" else self._answered_function()
+                self._say("user", [_tool_result(id_, message, where)])
+            case role:
+                raise Unrenderable(f"{where}.role {role!r} is not known.")
+
+    def place_late_system(self) -> None:
+        """Puts waiting system blocks behind the user's turn just ended, if one did."""
+        if self.late and self.turns[-1]["role"] == "user":
+            self.turns.append({"role": "system", "content": self.late})
+            self.late = []
+
+    def _say(self, role: str, blocks: list[JSON]) -> None:
+        if not blocks:
+            return
+        if (
+            role == "user"
+            and self.turns
+            and self.turns[-1]["role"] == "user"
+            and _has_results(self.turns[-1])
+        ):
+            self.turns[-1]["content"] += blocks
+        else:
+            self.turns.append({"role": role, "content": blocks})
+
+    def _assistant(self, message: JSON, where: str) -> Iterator[JSON]:
+        """Thinking first, then what was said, then the calls."""
+        kept = [_typed(block) for block in message.get("content_blocks") or () if isinstance(block, dict)]
+        kept = [block for block in kept if block["type"] != "tool_use" and block.get("text") != ""]
+        yield from kept
+        if not any(block["type"] == "text" for block in kept):
+            yield from render_content(message.get("content"), f"{where}.content")
+        for number, call in enumerate(message.get("tool_calls") or ()):
+            yield self._tool_use(call, f"{where}.tool_calls[{number}]")
+        if legacy := message.get("function_call"):
+            self.functions.append(f"function_{len(self.turns)}")
+            yield self._tool_use({"id": self.functions[-1], "function": legacy}, f"{where}.function_call")
+
+    def _tool_use(self, call: Any, where: str) -> JSON:
+        match call:
+            case {"id": str(id_), "function": {"name": str(name), **function}}:
+                arguments = _arguments(function.get("arguments"), where)
+                block = {"type": "tool_use", "id": id_, "name": self.names.wire(name), "input": arguments}
+                cache = call.get("cache_control")
+                return {**block, "cache_control": cache} if cache else block
+        raise Unrenderable(f"{where} needs an id and a function with a name.")
+
+    def _answered_function(self) -> str:
+        return self.functions.pop(0) if self.functions else "function_0"
+
+
+def _typed(block: JSON) -> JSON:
+    """A block as a stream's client kept it: without its type, or still wrapped as {index, delta}."""
+    block = block.get("delta", block)
+    if "type" in block:
+        return block
+    kinds = {"thinking": "thinking", "signature": "thinking", "data": "redacted_thinking"}
+    kind = next((kinds[name] for name in block if name in kinds), "text")
+    return {"type": kind, **({"thinking": ""} if kind == "thinking" else {}), **block}
+
+
+def _arguments(text: Any, where: str) -> JSON:
+    """The input of a call; none, or an empty text, is an empty object."""
+    if isinstance(text, dict):
+        return text
+    try:
+        arguments = loads(text) if text else {}
+    except (ValueError, TypeError):
+        arguments = None
+    if not isinstance(arguments, dict):
+        raise Unrenderable(f"{where}: the arguments are no JSON object.")
+    return arguments
+
+
+def _tool_result(id_: Any, message: JSON, where: str) -> JSON:
+    """A result. Its cache mark, or its last part's, stands on the block itself."""
+    if not isinstance(id_, str):
+        raise Unrenderable(f"{where} needs a tool_call_id.")
+    blocks = render_content(message.get("content"), f"{where}.content")
+    cache = message.get("cache_control") or (blocks[-1].get("cache_control") if blocks else None)
+    blocks = [{name: value for name, value in block.items() if name != "cache_control"} for block in blocks]
+    result: JSON = {"type": "tool_result", "tool_use_id": id_}
+    if blocks:
+        result["content"] = _text_alone(blocks) or blocks
+    return {**result, "cache_control": cache} if cache else result
+
+
+def _has_results(turn: JSON) -> bool:
+    return any(block["type"] == "tool_result" for block in turn["content"])
+
+
+def _shortened(turn: JSON) -> JSON:
+    return {**turn, "content": _text_alone(turn["content"]) or turn["content"]}
+
+
+def _text_alone(blocks: list[JSON]) -> str:
+    """The text, if one plain text is all there is."""
+    only = blocks[0]
+    return (
+        only["text"]
+        if len(blocks) == 1 and only.keys() == {"type", "text"} and only["type"] == "text"
+        else ""
+    )

@@ -1,0 +1,93 @@
+"""OpenAI's Chat Completions as most providers speak it (https://platform.openai.com/docs/api-reference/chat).
+
+Clients of the same words are passed through; this file only knows where their answers say something.
+"""
+
+from providers.formats import WireFormat
+from providers.problems import told
+from providers.types import JSON, Ask, Frame, Operation, Problem, Provider, Reading
+from providers.usage import usage_of
+
+# What an error inside a stream amounts to, by its type or code; anything else is the provider's fault.
+STATUS = {
+    "invalid_request_error": 400,
+    "authentication_error": 401,
+    "invalid_api_key": 401,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "model_not_found": 404,
+    "rate_limit_error": 429,
+    "rate_limit_exceeded": 429,
+    "insufficient_quota": 429,
+    "overloaded_error": 503,
+}
+
+
+class ChatTap:
+    """Reads chat completions and their chunks as they pass."""
+
+    def additions(self, provider: Provider, ask: Ask) -> JSON:
+        """Usage in a stream, for the record, where the client did not ask for it."""
+        body = ask.body
+        if not body.get("stream") or not provider.takes_stream_usage:
+            return {}
+        options = body.get("stream_options")
+        if isinstance(options, dict):
+            return (
+                {} if options.get("include_usage") else {"stream_options": {**options, "include_usage": True}}
+            )
+        return {"stream_options": {"include_usage": True}} if options is None else {}
+
+    def quiet(self, data: bytes) -> bool:
+        return (
+            b'"finish_reason":null' in data
+            and data[-1] == 125
+            and b'"error"' not in data
+            and (b'"usage"' not in data or b'"usage":null' in data)
+        )
+
+    def ends(self, frame: Frame) -> bool:
+        return frame.data.strip() == b"[DONE]"
+
+    def read_event(self, provider: Provider, frame: Frame, event: JSON, reading: Reading) -> None:
+        if error := event.get("error"):
+            reading.problem = _problem(provider.slug, error)
+            return
+        if frame.event == "error":
+            reading.problem = _problem(provider.slug, event)
+            return
+        self._read(event, reading)
+        reading.content = reading.content or any(map(_has_content, event.get("choices") or ()))
+
+    def read_answer(self, provider: Provider, answer: JSON, reading: Reading) -> None:
+        if error := answer.get("error"):
+            reading.problem = _problem(provider.slug, error)
+        self._read(answer, reading)
+
+    def surplus(self, event: JSON) -> bool:
+        return not event.get("choices") and bool(event.get("usage"))
+
+    def _read(self, said: JSON, reading: Reading) -> None:
+        reading.model = said.get("model") or reading.model
+        if isinstance(usage := said.get("usage"), dict):
+            reading.usage = usage_of(usage)
+        for choice in said.get("choices") or ():
+            reading.finish = choice.get("finish_reason") or reading.finish
+
+
+def _has_content(choice: JSON) -> bool:
+    """Whether a chunk's choice holds more than the opening: text, thinking, tools, a refusal ..."""
+    delta = choice.get("delta") or {}
+    return any(value for name, value in delta.items() if name != "role")
+
+
+def _problem(slug: str, error: object) -> Problem:
+    problem = told(slug, error)
+    status = problem.code if isinstance(problem.code, int) and 400 <= problem.code < 600 else None
+    by_name = STATUS.get(problem.type or "") or STATUS.get(str(problem.code))
+    return Problem(problem.message, problem.type, problem.param, problem.code, status or by_name or 502)
+
+
+CHAT = WireFormat("chat", tap=ChatTap())
+
+OPERATIONS = {"chatComplete": Operation("/chat/completions", CHAT)}

@@ -1,0 +1,97 @@
+"""A client and a provider with different words: both go through the common form (docs/common-form.md).
+
+A Translation is a provider's half, a Dialect the client's; neither knows the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from providers.dialects import dialect_of
+from providers.errors import Garbled
+from providers.fields import Field, render
+from providers.framing import sse_frames
+from providers.json_text import dumps, loads
+from providers.problems import invalid
+from providers.types import JSON, Ask, Event, Frame, Provider, Reading
+from providers.usage import usage_of
+
+# What reading data of another shape than the provider promises can raise.
+MISSHAPEN = (ValueError, LookupError, TypeError, AttributeError)
+
+
+class EventReader(Protocol):
+    """Reads one stream, frame by frame, into events of the common form."""
+
+    def read(self, frame: Frame) -> Iterable[Event]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """A provider's words: a field map out, an answer parser and an event reader back.
+
+    `answer` takes a whole answer and gives a chat completion of the common form; `events` makes a reader
+    for one stream. Both are told the provider and the call as it was put in the common form.
+    """
+
+    fields: tuple[Field, ...]
+    answer: Callable[[Provider, Ask, JSON], JSON]
+    events: Callable[[Provider, Ask], EventReader]
+
+
+def body(words: Translation, ask: Ask) -> tuple[bytes, tuple[str, ...]]:
+    rendered, ignored = render(words.fields, dialect_of(ask).common(ask))
+    return dumps(rendered), ignored
+
+
+def answer(words: Translation, provider: Provider, ask: Ask, body: bytes, reading: Reading) -> bytes:
+    dialect = dialect_of(ask)
+    try:
+        common = words.answer(provider, dialect.common(ask), loads(body))
+    except MISSHAPEN as error:
+        raise Garbled(invalid(provider.slug, body).message) from error
+    reading.model = common["model"]
+    reading.finish = common["choices"][0]["finish_reason"]
+    reading.usage = usage_of(common["usage"]) if "usage" in common else None
+    reading.content = reading.ended = True
+    return dumps(dialect.answer(provider, ask, common))
+
+
+def stream(
+    words: Translation, provider: Provider, ask: Ask, chunks: Iterable[bytes], reading: Reading
+) -> Iterator[bytes]:
+    """A streamed answer in the client's dialect; ends early at an error (see Provider.stream)."""
+    dialect = dialect_of(ask)
+    reader, writer = words.events(provider, dialect.common(ask)), dialect.writer(provider, ask)
+    try:
+        for frame in sse_frames(chunks):
+            if not frame.raw:
+                yield b""
+            elif frame.data and not reading.ended:
+                for event in reader.read(frame):
+                    _note(event, reading)
+                    if event.problem:
+                        return
+                    yield from writer.write(event)
+    except Garbled as error:
+        reading.problem = invalid(provider.slug, error.message.encode())
+    except MISSHAPEN:
+        if frame.raw.endswith((b"\n", b"\r")):  # else the stream was cut in the middle of it
+            reading.problem = invalid(provider.slug, frame.data)
+
+
+def _note(event: Event, reading: Reading) -> None:
+    if event.delta:
+        reading.content = True
+    if event.model:
+        reading.model = event.model
+    if event.finish:
+        reading.finish = event.finish
+    if event.usage:
+        reading.usage = usage_of(event.usage)
+    if event.problem:
+        reading.problem = event.problem
+    if event.ended:
+        reading.ended = True
