@@ -1,0 +1,56 @@
+"""Tests that need what not every machine has: run where it is found, and named at the end where it is not.
+
+A test says so by its mark, `browser` or `node`. Where `GATEHOUSE_REQUIRE` names the tool, as in `.ci/run`,
+its absence is a failure.
+"""
+
+import os
+import shutil
+from collections import Counter
+
+import pytest
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+LEFT_OUT = pytest.StashKey[Counter[str]]()
+
+
+def chromium() -> str | None:
+    """The browser's path."""
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+def node() -> str | None:
+    """Node's path, if npm, which installs the packages its tests use, is there as well."""
+    return shutil.which("node") if shutil.which("npm") else None
+
+
+# For each mark: the tool's name, where it is, how to get it.
+NEEDS = {
+    "browser": ("chromium", chromium, "install chromium"),
+    "node": ("node", node, "install nodejs and npm"),
+}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[LEFT_OUT] = Counter()
+    required = os.environ.get("GATEHOUSE_REQUIRE", "").split(",")
+    for tool, find, remedy in NEEDS.values():
+        if tool in required and not find():
+            raise pytest.UsageError(f"{tool} is required and was not found: {remedy}")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    absent = {mark for mark, (_, find, _) in NEEDS.items() if not find()}
+    left_out = [item for item in items if any(item.get_closest_marker(mark) for mark in absent)]
+    for item in left_out:
+        config.stash[LEFT_OUT].update(mark for mark in absent if item.get_closest_marker(mark))
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for mark, count in config.stash[LEFT_OUT].items():
+        tool, _, remedy = NEEDS[mark]
+        terminalreporter.write_line(
+            f"NOT RUN: {count} tests need {tool}. To run them, {remedy}.", yellow=True
+        )
