@@ -38,7 +38,7 @@ def main() -> int:
     make_data_dir(data)
     make_secrets(data)
     refuse_a_taken_port(host, port)
-    os.environ["SANDBOX"] = env.text("SANDBOX", "1")
+    os.environ.setdefault("SANDBOX", "1")
     prepared = subprocess.run([sys.executable, "-m", "gateway_site.prepare"], cwd=env.ROOT)
     if prepared.returncode:
         return prepared.returncode
