@@ -23,11 +23,13 @@ TAKES_X_API_KEY = "anthropic"
 class ApiKeyAuthentication(BaseAuthentication):
     """In DRF's terms: `request.user` is the Caller. Without a header to name, DRF makes a 401 a 403."""
 
+    challenge = 'Bearer realm="api"'
+
     def authenticate(self, request: Request) -> tuple[Caller, None]:
         return caller(request.META), None
 
     def authenticate_header(self, request: Request) -> str:
-        return 'Bearer realm="api"'
+        return self.challenge
 
 
 def caller(meta: Mapping[str, Any]) -> Caller:

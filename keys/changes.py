@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any, Protocol
 
 from django.db import transaction
-from django.db.models import F, Max
+from django.db.models import F, Max, QuerySet
 from django.utils import timezone
 
 from keys.models import Change, Installation
@@ -74,3 +74,9 @@ def prune() -> None:
     if (last := old.aggregate(last=Max("generation"))["last"]) is not None:
         old.filter(generation__lte=last).delete()
         Installation.objects.update(pruned=last)
+
+
+def change_all(rows: QuerySet[Any], **values: Any) -> None:
+    """Give all these rows the same values. They have a `kind` and an `updated_at`."""
+    with changing(*rows):
+        rows.update(updated_at=timezone.now(), **values)

@@ -37,6 +37,7 @@ def unseal(sealed: str) -> str:
 
 def key_id() -> str:
     """The name of the key that seals now, kept beside what it sealed."""
+    ring(tuple(settings.CREDENTIAL_KEYS))  # which refuses what is no key
     return fingerprint(settings.CREDENTIAL_KEYS[0])
 
 

@@ -4,6 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from keys import directory
+from keys.creation import create_api_key, create_virtual_key
+from keys.models import ApiKey, VirtualKey, Workspace
 from tests import servers
 from tests.own_provider import OwnProvider
 
@@ -33,3 +36,46 @@ def gatehouse(yard: servers.Yard, kind: servers.Kind) -> Iterator[servers.Gateho
 def own(yard: servers.Yard) -> OwnProvider:
     """The provider inside the test process, which the virtual keys openai-own and anthropic-own go to."""
     return yard.provider
+
+
+@pytest.fixture(autouse=True)
+def own_directory(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Each test begins with empty shelves, and they are filled inside its own transaction.
+
+    Nobody watches for changes: a test that makes some calls `directory.watcher.look()`.
+    """
+    monkeypatch.setattr(directory, "runner", lambda work: work())
+    monkeypatch.setattr(directory.watcher, "start", lambda: None)
+    directory.clear()
+    yield
+    directory.clear()
+
+
+@pytest.fixture
+def workspace(db: None) -> Workspace:
+    return Workspace.objects.default()
+
+
+@pytest.fixture
+def issued(workspace: Workspace) -> tuple[ApiKey, str]:
+    """An API key that can call, and its token."""
+    return create_api_key(workspace, "An app")
+
+
+@pytest.fixture
+def api_key(issued: tuple[ApiKey, str]) -> ApiKey:
+    return issued[0]
+
+
+@pytest.fixture
+def token(issued: tuple[ApiKey, str]) -> str:
+    """The token of `api_key`."""
+    return issued[1]
+
+
+@pytest.fixture
+def virtual_key(workspace: Workspace) -> VirtualKey:
+    """A virtual key for OpenAI whose secret is `sk-a-secret-of-the-tests`."""
+    return create_virtual_key(
+        workspace, "OpenAI", provider="openai", slug="openai", secret="sk-a-secret-of-the-tests"
+    )

@@ -1,0 +1,1 @@
+"""What every part of the management API stands on; and, where Django looks for them, the commands."""

@@ -11,6 +11,7 @@ from django.utils import timezone
 from keys import crypto, hosts, tokens
 from keys.models.base import SLUG, Row, Visible
 from keys.models.workspace import Workspace
+from providers.catalog import PROVIDERS
 from providers.types import Credential
 
 
@@ -65,8 +66,6 @@ class Integration(Row):
         return self.name
 
     def clean(self) -> None:
-        from providers.catalog import PROVIDERS
-
         wrong = {}
         if self.provider not in PROVIDERS:
             wrong["provider"] = f"There is no provider {self.provider}."
@@ -121,8 +120,6 @@ def unknown_settings(provider: str, settings: object) -> str:
     """What is wrong with a provider's settings, or ""."""
     if not isinstance(settings, dict) or not all(isinstance(value, str) for value in settings.values()):
         return "An object of texts."
-    from providers.catalog import PROVIDERS
-
     known = {setting.name for setting in PROVIDERS[provider].settings}
     unknown = sorted(set(settings) - known)
     return f"{PROVIDERS[provider].name} has no setting {', '.join(unknown)}." if unknown else ""

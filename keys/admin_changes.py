@@ -1,0 +1,62 @@
+"""What an admin needs whose rows the directory keeps: nothing of them is written but through `changing`.
+
+For the admins of any app. Rows, and the choices of foreign keys, are those the user may see.
+"""
+
+from typing import Any
+
+from django import forms
+from django.db.models import ForeignKey, Model, QuerySet
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+
+from keys.changes import changing
+
+
+class VisibleAdmin(ModelAdmin):  # type: ignore[misc]
+    fixed: tuple[str, ...] = ()  # fields that are chosen when a row is made, and then stay
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).visible_to(request.user)
+
+    def formfield_for_foreignkey(
+        self, field: ForeignKey[Any, Any], request: HttpRequest, **options: Any
+    ) -> Any:
+        rows = field.related_model._default_manager.all()
+        if hasattr(rows, "visible_to"):
+            options["queryset"] = rows.visible_to(request.user)
+        return super().formfield_for_foreignkey(field, request, **options)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
+        readonly = tuple(super().get_readonly_fields(request, obj))
+        return readonly + self.fixed if obj else readonly
+
+
+class ChangingAdmin(VisibleAdmin):
+    def save_model(self, request: HttpRequest, obj: Any, form: forms.ModelForm[Any], change: bool) -> None:
+        with changing(obj):
+            super().save_model(request, obj, form, change)
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        with changing(*(each.instance for each in formset.deleted_forms)) as changed:
+            super().save_formset(request, form, formset, change)
+            changed.add(*formset.new_objects, *(row for row, _ in formset.changed_objects))
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        with changing(obj):
+            super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        with changing(*queryset):
+            super().delete_queryset(request, queryset)
+
+
+class ReadOnlyAdmin(VisibleAdmin):
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
