@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -46,9 +45,7 @@ class ApiKeyAdmin(ChangingAdmin):
     fixed = ("type", "workspace", "user")
     actions = (revoke,)
 
-    def save_model(
-        self, request: HttpRequest, obj: ApiKey, form: forms.ModelForm[ApiKey], change: bool
-    ) -> None:
+    def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
         token = "" if change else obj.assign_token()
         super().save_model(request, obj, form, change)
         if token:

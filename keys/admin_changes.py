@@ -5,7 +5,6 @@ For the admins of any app. Rows, and the choices of foreign keys, are those the 
 
 from typing import Any
 
-from django import forms
 from django.db.models import ForeignKey, Model, QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
@@ -33,7 +32,7 @@ class VisibleAdmin(ModelAdmin):  # type: ignore[misc]
 
 
 class ChangingAdmin(VisibleAdmin):
-    def save_model(self, request: HttpRequest, obj: Any, form: forms.ModelForm[Any], change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         with changing(obj):
             super().save_model(request, obj, form, change)
 

@@ -20,7 +20,7 @@ def providers() -> list[tuple[str, str]]:
     )
 
 
-class ApiKeyForm(forms.ModelForm[ApiKey]):
+class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]
     scopes = forms.MultipleChoiceField(
         choices=[(scope, scope) for scope in sorted(SCOPES)],
         initial=list(DEFAULT),
@@ -32,7 +32,7 @@ class ApiKeyForm(forms.ModelForm[ApiKey]):
         fields = "__all__"  # noqa: DJ007 - what is not editable is not in it
 
 
-class IntegrationForm(forms.ModelForm[Integration]):
+class IntegrationForm(forms.ModelForm):  # type: ignore[type-arg]
     provider = forms.ChoiceField(choices=providers, widget=UnfoldAdminSelectWidget)
     secret = forms.CharField(
         required=False,
