@@ -12,7 +12,7 @@ from typing import Protocol
 from providers.dialects import dialect_of
 from providers.errors import Garbled
 from providers.fields import Field, render
-from providers.framing import sse_frames
+from providers.framing import LINE_ENDS, sse_frames
 from providers.json_text import dumps, loads
 from providers.problems import invalid
 from providers.types import JSON, Ask, Event, Frame, Provider, Reading
@@ -70,16 +70,25 @@ def stream(
             if not frame.raw:
                 yield b""
             elif frame.data and not reading.ended:
-                for event in reader.read(frame):
+                for event in _events(provider, reader, frame, reading):
                     _note(event, reading)
-                    if event.problem:
-                        return
-                    yield from writer.write(event)
+                    if event.problem is None:
+                        if told := b"".join(writer.write(event)):
+                        yield told
+                if reading.problem or not frame.raw.endswith(LINE_ENDS):
+                    return
     except Garbled as error:
         reading.problem = invalid(provider.slug, error.message.encode())
+
+
+def _events(provider: Provider, reader: EventReader, frame: Frame, reading: Reading) -> list[Event]:
+    """The events of a frame; none if it cannot be read, which is a problem unless the stream was cut in it."""
+    try:
+        return list(reader.read(frame))
     except MISSHAPEN:
-        if frame.raw.endswith((b"\n", b"\r")):  # else the stream was cut in the middle of it
+        if frame.raw.endswith(LINE_ENDS):
             reading.problem = invalid(provider.slug, frame.data)
+        return []
 
 
 def _note(event: Event, reading: Reading) -> None:

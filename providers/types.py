@@ -137,7 +137,7 @@ class Setting:
     def value(self, settings: Mapping[str, str]) -> str:
         """The setting's text, checked; "" if it is not set. Raises Unrenderable."""
         value = settings.get(self.name, "")
-        if value and not re.fullmatch(self.pattern, value):
+        if value and not re.fullmatch(self.pattern, value, re.ASCII):
             raise Unrenderable(f"The provider setting {self.name} has characters that are not allowed there.")
         if self.required and not value:
             raise Unrenderable(f"The provider setting {self.name} is missing.")
@@ -154,6 +154,9 @@ class Auth:
 
 class Format(Protocol):
     """A wire format: writes the body of a request, reads whole and streamed answers and errors."""
+
+    def passes(self, dialect: str) -> bool:
+        """Whether a client of this dialect is answered with the provider's own bytes."""
 
     def body(self, provider: Provider, ask: Ask) -> tuple[bytes, tuple[str, ...]]:
         """The request's body, and the client's fields it has no place for. Raises Unrenderable."""
@@ -219,6 +222,10 @@ class Provider:
         """An error answer (status 400 and above) in common terms, whatever its body is."""
         return self.operation(fn).format.problem(self, status, body)
 
+    def speaks(self, fn: str, dialect: str) -> bool:
+        """Whether the provider's own words are the client's, so that bytes pass as they are."""
+        return self.operation(fn).format.passes(dialect)
+
     def operation(self, fn: str) -> Operation:
         """What the provider does for `fn`. Raises NotSupported."""
         try:
@@ -227,12 +234,12 @@ class Provider:
             raise NotSupported(f"{fn} is not supported by {self.slug}") from None
 
     def _url(self, operation: Operation, ask: Ask, credential: Credential) -> str:
-        base, path = credential.base_url or self.base_url, operation.path
-        if "{" in path or (base is self.base_url and "{" in base):
+        base, path = self.base_url, operation.path
+        if "{" in base or "{" in path:
             places = {setting.name: setting.value(credential.settings) for setting in self.settings}
-            path = path.format(model=quote(ask.model, safe=""), **places)
-            base = base if credential.base_url else base.format(**places)
-        return base.rstrip("/") + path
+            places["model"] = quoted(ask.model)
+            base, path = base.format(**places), path.format(**places)
+        return (credential.base_url or base).rstrip("/") + path
 
     def _headers(self, ask: Ask, credential: Credential) -> dict[str, str]:
         headers = {"content-type": "application/json", **self.headers}
@@ -244,3 +251,10 @@ class Provider:
                 headers[name] = value
         headers[self.auth.header] = self.auth.prefix + credential.secret
         return headers
+
+
+def quoted(model: str) -> str:
+    """A model's name as one segment of a path. Raises Unrenderable."""
+    if model in (".", ".."):
+        raise Unrenderable(f"{model} is no model.")
+    return quote(model, safe="")

@@ -30,7 +30,7 @@ def ask(leaf: Leaf, call: Call, record: Record, tried: Attempt) -> Outcome:
     tried.host = urlsplit(wire.url).netloc
     began = time.perf_counter()
     try:
-        reply = upstream.send(wire, named_by_client=leaf.named_by_client, patience=leaf.timeout)
+        reply = sent(wire, leaf)
         try:
             return read(reply, leaf, call, asked, wire, record)
         except BaseException:
@@ -38,6 +38,18 @@ def ask(leaf: Leaf, call: Call, record: Record, tried: Attempt) -> Outcome:
             raise
     finally:
         record.waited(began)
+
+
+def sent(wire: WireRequest, leaf: Leaf) -> Reply:
+    """The provider's reply. Its headers must be there within the leaf's own time, if it has one."""
+    began = time.monotonic()
+    try:
+        return upstream.send(wire, named_by_client=leaf.named_by_client, patience=leaf.timeout)
+    except TimedOut:
+        if leaf.timeout is None or time.monotonic() < began + leaf.timeout:
+            raise
+        milliseconds = f"{leaf.timeout * 1000:g}ms"
+        raise TimedOut(f"Request exceeded the timeout sent in the request: {milliseconds}") from None
 
 
 def read(reply: Reply, leaf: Leaf, call: Call, asked: Ask, wire: WireRequest, record: Record) -> Outcome:

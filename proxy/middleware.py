@@ -8,7 +8,7 @@ import re
 import time
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import Resolver404, resolve
 
 from proxy import errors
@@ -28,6 +28,10 @@ class DataPlane:
         if not request.path_info.startswith(PLANES):
             return self.rest(request)
         response = answer(request)
+        if errors.TRACE_HEADER not in response:
+            response[errors.TRACE_HEADER] = errors.trace_id(request)
+        if isinstance(response, HttpResponse):
+            response["content-length"] = len(response.content)
         if response.status_code >= 400 or request.method != "POST":
             # A view that never waited would keep a busy connection's turn: others go first.
             time.sleep(0)

@@ -42,6 +42,7 @@ class Stream:
         held = []
         for piece in self.pieces:
             held.append(piece)
+            self.advance(piece)
             if self.reading.content or self.reading.ended or time.monotonic() >= until:
                 break
         else:
@@ -67,6 +68,7 @@ class Stream:
         if not reading.ended:
             for piece in self.pieces:
                 if piece:
+                    self.advance(piece)
                     yield self.keep(piece)
                 if reading.ended:
                     break
@@ -76,6 +78,11 @@ class Stream:
             yield self.ends("failed", reading.problem)
         else:
             yield self.ends("truncated", broken(self.slug))
+
+    def advance(self, piece: bytes) -> None:
+        """An event sets the clock between events back; a comment that keeps the connection alive does not."""
+        if piece and not piece.startswith(b":"):
+            self.reply.progress()
 
     def keep(self, piece: bytes) -> bytes:
         """Remember the piece for the record; the one that ends the answer closes it before it leaves."""

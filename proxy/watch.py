@@ -39,11 +39,12 @@ class Stopping(Exception):
 class Watched:
     """One call in progress, from `begin` to `end`."""
 
-    __slots__ = ("deadline", "error", "greenlet", "running", "socket")
+    __slots__ = ("began", "deadline", "error", "greenlet", "running", "socket")
 
     def __init__(self, greenlet: Any, socket: Any) -> None:
         self.greenlet = greenlet
         self.socket = socket
+        self.began = time.monotonic()
         self.deadline: float | None = None
         self.error: BaseException | None = None
         self.running = True

@@ -29,6 +29,9 @@ class WireFormat:
     translation: Translation | None = None
     problems: Callable[[str, int, bytes], Problem] = _common_problem
 
+    def passes(self, dialect: str) -> bool:
+        return self.tap is not None and dialect == self.dialect
+
     def body(self, provider: Provider, ask: Ask) -> tuple[bytes, tuple[str, ...]]:
         if self.tap and ask.dialect == self.dialect:
             return passing.body(self.tap, provider, ask), ()
