@@ -72,8 +72,7 @@ def stream(
             elif frame.data and not reading.ended:
                 for event in _events(provider, reader, frame, reading):
                     _note(event, reading)
-                    if event.problem is None:
-                        if told := b"".join(writer.write(event)):
+                    if event.problem is None and (told := b"".join(writer.write(event))):
                         yield told
                 if reading.problem or not frame.raw.endswith(LINE_ENDS):
                     return
