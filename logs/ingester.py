@@ -1,0 +1,137 @@
+"""From the journal into the database, over and over: the one process that writes the log.
+
+Nothing here is remembered: a segment goes when all of it is in the database, and what is read again after a
+kill is written again and changes nothing. So it may be stopped at any moment, and started by anybody;
+DATA_DIR/journal/ingester.lock lets one run at a time.
+"""
+
+import fcntl
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from logs.last_used import LastUsed
+from logs.reader import Call, Journal
+from logs.rows import Rows, rows
+from logs.segments import Record
+from logs.store import Away, Store, set_aside
+
+BATCH_ROWS, BATCH_BYTES = 200, 4 << 20
+EVERY_SECONDS = 0.5
+SYNC_SECONDS = 1.0
+AGAIN_SECONDS = 1.0  # while the database is away
+
+logger = logging.getLogger(__name__)
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[bool]:
+    """Hold the lock that lets one ingester run; False where another holds it."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (folder / "ingester.lock").open("ab") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+
+
+class Ingester:
+    """Follows the journal in `folder` until `stop` is set."""
+
+    def __init__(self, folder: Path, stop: threading.Event) -> None:
+        self.folder, self.stop = folder, stop
+        self.journal = Journal(folder)
+        self.store = Store(folder / "refused")
+        self.last_used = LastUsed()
+
+    def run(self, *, service: bool) -> None:
+        """Twice a second. Unless a service, it ends when nothing is left and nobody writes."""
+        threading.Thread(target=self.sync, daemon=True).start()
+        while not self.stop.is_set():
+            self.look()
+            if self.journal.quiet and not service:
+                return
+            self.stop.wait(EVERY_SECONDS)
+
+    def drain(self) -> None:
+        """Once: everything that has been written, and no more."""
+        self.look()
+        while not self.journal.settled and not self.stop.is_set():
+            self.look()
+
+    def look(self) -> None:
+        """What came since the last look goes into the database; what is done with is removed."""
+        for batch in batches(self.told(self.journal.calls())):
+            if not self.insisting(lambda batch=batch: self.store.write(batch)):  # type: ignore[misc]
+                return
+            self.last_used.note(row.log for row in batch)
+        self.journal.tidy()
+        self.last_used.tell()
+
+    def told(self, calls: Iterable[Call]) -> Iterator[Rows]:
+        """The rows of calls. A call no row can be made of is set aside like one the database refuses."""
+        for call in calls:
+            try:
+                yield rows(call)
+            except (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
+                reason = f"{type(error).__name__}: {error}"
+                if not self.insisting(lambda call=call, reason=reason: self.set_aside(call, reason)):  # type: ignore[misc]
+                    return
+
+    def set_aside(self, call: Call, reason: str) -> None:
+        told = {"opened": as_text(call.opened), "closed": as_text(call.closed)}
+        set_aside(self.store.refused, call.id, reason, told)
+
+    def insisting(self, act: Callable[[], None]) -> bool:
+        """Act until it works; False if told to stop before. The journal keeps what waits."""
+        waited = False
+        while True:
+            try:
+                act()
+            except Away as away:
+                if not waited:
+                    logger.warning("The log waits in the journal: %s", away)
+                waited = True
+                if self.stop.wait(AGAIN_SECONDS):
+                    return False
+            else:
+                return True
+
+    def sync(self) -> None:
+        """Once a second, so that a power cut costs no more; the rest may be waiting for a database."""
+        while not self.stop.wait(SYNC_SECONDS):
+            for path in self.folder.glob("*.journal"):
+                sync(path)
+
+
+def sync(path: Path) -> None:
+    try:
+        with path.open("rb") as segment:
+            os.fdatasync(segment.fileno())
+    except FileNotFoundError:
+        return  # done with meanwhile
+    except OSError:
+        logger.exception("%s could not be brought to the disk.", path)
+
+
+def batches(every: Iterable[Rows]) -> Iterator[list[Rows]]:
+    """As many rows as one transaction takes, or fewer where their bodies are large."""
+    batch: list[Rows] = []
+    weight = 0
+    for each in every:
+        batch.append(each)
+        weight += each.weight
+        if len(batch) >= BATCH_ROWS or weight >= BATCH_BYTES:
+            yield batch
+            batch, weight = [], 0
+    if batch:
+        yield batch
+
+
+def as_text(record: Record | None) -> str | None:
+    return None if record is None else record.facts.decode(errors="replace")

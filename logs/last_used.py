@@ -1,0 +1,47 @@
+"""When API keys and virtual keys were last used: gathered from the rows, told to their tables at times."""
+
+import logging
+import time
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db import DatabaseError, InterfaceError, connections
+
+from keys.models import ApiKey, VirtualKey
+from logs.rows import Row
+
+EVERY_SECONDS = 3.0
+
+logger = logging.getLogger(__name__)
+
+
+class LastUsed:
+    def __init__(self) -> None:
+        self.api_keys: dict[str, datetime] = {}
+        self.virtual_keys: dict[str, datetime] = {}
+        self.told_at = 0.0
+
+    def note(self, logs: Iterable[Row]) -> None:
+        for log in logs:
+            at = log["created_at"]
+            for times, key in (
+                (self.api_keys, log["api_key_id"]),
+                (self.virtual_keys, log["virtual_key_id"]),
+            ):
+                if key and times.get(key, at) <= at:
+                    times[key] = at
+
+    def tell(self) -> None:
+        """Write what was gathered; what cannot be written is tried again, and is no reason to stop."""
+        if not (self.api_keys or self.virtual_keys) or time.monotonic() - self.told_at < EVERY_SECONDS:
+            return
+        self.told_at = time.monotonic()
+        try:
+            ApiKey.objects.used(self.api_keys)
+            VirtualKey.objects.used(self.virtual_keys)
+        except (DatabaseError, InterfaceError) as error:
+            logger.warning("When keys were last used could not be written: %s", error)
+        else:
+            self.api_keys, self.virtual_keys = {}, {}
+        finally:
+            connections["default"].close()

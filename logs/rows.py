@@ -1,0 +1,215 @@
+"""From the two records of a call to what is stored of it: the door where texts are cleaned and cut.
+
+A NUL, which PostgreSQL refuses, and half a surrogate pair, which is no text at all, become U+FFFD.
+"""
+
+import json
+import re
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+from logs import estimates
+from logs.ids import minted_at
+from logs.models import ID, LONG, MESSAGE, NAME, NAMED, Outcome, Pricing, UsageSource
+from logs.reader import Call
+from logs.segments import Body, Record
+from prices.rates import price
+from providers.types import Usage
+
+Row = dict[str, Any]
+
+SMALL = 16 << 10  # bytes up to which a small window compresses as well, and five times as fast
+LARGEST = 2**53  # a count beyond is no count, and JSON would not carry it
+MOST = Decimal(10) ** 8  # dollars the column holds
+METADATA_VALUES = 64  # of one call that can be searched for
+UNCLEAN = re.compile("[\x00\ud800-\udfff]")
+USED = {Outcome.FINISHED, Outcome.TRUNCATED, Outcome.ABANDONED, Outcome.INTERRUPTED}
+
+BUCKETS = tuple(field.name for field in fields(Usage))
+TEXTS_OPENED = {
+    "organisation": ID,
+    "workspace": NAME,
+    "workspace_id": ID,
+    "api_key": NAME,
+    "api_key_id": ID,
+    "method": 16,
+    "endpoint": LONG,
+    "fn": ID,
+    "dialect": ID,
+    "trace_id": NAME,
+    "span_id": NAME,
+    "span_name": NAME,
+    "parent_span_id": NAME,
+    "client_address": ID,
+    "sdk": NAME,
+}
+TEXTS_CLOSED = {
+    "virtual_key": NAME,
+    "virtual_key_id": ID,
+    "integration": NAME,
+    "provider": NAME,
+    "model_answered": NAME,
+    "finish": ID,
+    "option_index": NAME,
+    "cache_status": ID,
+}
+TIMES = ("first_byte_ms", "total_ms", "gateway_ms")
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What is stored of one call, by column."""
+
+    log: Row
+    bodies: list[Row]
+    metadata: list[Row]
+
+    @property
+    def weight(self) -> int:
+        """Bytes of the bodies, the only part that may be large."""
+        return sum(len(body["content"]) for body in self.bodies)
+
+
+def rows(call: Call) -> Rows:
+    """What is stored of `call`."""
+    opened, closed = facts(call.opened), facts(call.closed)
+    bodies = {body.kind: body for record in (call.opened, call.closed) if record for body in record.bodies}
+    metadata = texts(opened.get("metadata"))
+    log: Row = {"id": call.id, "created_at": moment(call.id, opened.get("time")), "metadata": metadata}
+    for name, length in TEXTS_OPENED.items():
+        log[name] = text(opened.get(name), length)
+    for name, length in TEXTS_CLOSED.items():
+        log[name] = text(closed.get(name), length)
+    for name in TIMES:
+        log[name] = number(closed.get(name))
+    log["model"] = text(closed.get("model") or opened.get("model"), NAME)
+    log["stream"] = bool(opened.get("stream"))
+    log |= ending(call, closed) | usage(log, opened, closed, bodies, known=call.closed is not None)
+    return Rows(log, [stored(call.id, body) for body in bodies.values()], searchable(log, metadata))
+
+
+def facts(record: Record | None) -> dict[str, Any]:
+    """The facts of a record, clean; none where the record is missing."""
+    if record is None:
+        return {}
+    try:
+        told = orjson.loads(record.facts)
+        told = clean(told) if b"\\u0000" in record.facts else told
+    except orjson.JSONDecodeError:
+        told = clean(json.loads(record.facts))
+    if not isinstance(told, dict):
+        raise TypeError(f"The facts of {record.id} are no object.")
+    return told
+
+
+def clean(value: Any) -> Any:
+    match value:
+        case str():
+            return UNCLEAN.sub("\ufffd", value)
+        case list():
+            return [clean(each) for each in value]
+        case dict():
+            return {clean(key): clean(each) for key, each in value.items()}
+        case int() if abs(value) > LARGEST:
+            return LARGEST
+    return value
+
+
+def text(value: Any, length: int) -> str:
+    return "" if value is None else str(value)[:length]
+
+
+def texts(value: Any) -> dict[str, str]:
+    """Metadata: keys and values cut at 128 characters, as Portkey does."""
+    return {text(key, NAMED): text(each, NAMED) for key, each in (value or {}).items()}
+
+
+def number(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+def count(value: Any) -> int:
+    return min(max(int(value or 0), 0), LARGEST)
+
+
+def moment(call: str, seconds: float | None) -> datetime:
+    return minted_at(call) if seconds is None else datetime.fromtimestamp(seconds, tz=UTC)
+
+
+def ending(call: Call, closed: Mapping[str, Any]) -> Row:
+    """How the call went. Without a closing record the gateway was stopped in the middle of it."""
+    error = closed.get("error") or {}
+    status = closed.get("status")
+    return {
+        "outcome": text(closed.get("outcome") or Outcome.INTERRUPTED, 16),
+        "status": None if status is None else count(status),
+        "error_type": text(error.get("type"), NAME),
+        "error_code": text(error.get("code"), NAME),
+        "error_message": text(error.get("message"), MESSAGE),
+        "attempts": closed.get("attempts") or [],
+        "ignored": closed.get("ignored") or [],
+        "retry_count": count(closed.get("retry_count")),
+    }
+
+
+def usage(
+    log: Row, opened: Mapping[str, Any], closed: Mapping[str, Any], bodies: Mapping[str, Body], *, known: bool
+) -> Row:
+    """What the call used, counted by the provider or estimated, and what that cost."""
+    used, source = Usage(), UsageSource.NONE
+    if told := closed.get("usage"):
+        used = Usage(**{bucket: count(told.get(bucket)) for bucket in BUCKETS})
+        source = UsageSource.ESTIMATED if closed.get("estimated") else UsageSource.PROVIDER
+    elif was_used(log, known=known):
+        used, source = estimates.estimate(bodies, count(opened.get("body_bytes"))), UsageSource.ESTIMATED
+    row = {f"{bucket}_tokens": getattr(used, bucket) for bucket in BUCKETS}
+    return row | {"total_tokens": used.total, "usage_source": source.value} | cost(log, used)
+
+
+def was_used(log: Row, *, known: bool) -> bool:
+    """Whether a call without usage had some all the same: a provider was asked, and did not refuse."""
+    if log["outcome"] not in USED or (known and not log["attempts"]):
+        return False
+    return log["outcome"] != Outcome.FINISHED or (log["status"] or 0) < 300
+
+
+def cost(log: Row, used: Usage) -> Row:
+    if not used.total:
+        return {"cost": Decimal(0), "currency": "USD", "pricing": Pricing.FREE.value}
+    found = price(log["provider"], (log["model_answered"], log["model"]), used, log["created_at"])
+    amount, pricing = found.amount, found.pricing
+    if amount is not None and amount >= MOST:
+        amount, pricing = None, "unpriced"
+    return {"cost": amount, "currency": "USD", "pricing": pricing}
+
+
+def stored(call: str, body: Body) -> Row:
+    cut = body.size > len(body.content)
+    return {
+        "log": call,
+        "kind": body.kind,
+        "content": compressed(body.content),
+        "size": body.size,
+        "cut": cut,
+    }
+
+
+def compressed(content: bytes) -> bytes:
+    if len(content) > SMALL:
+        return zlib.compress(content, 3)
+    small = zlib.compressobj(level=3, wbits=12, memLevel=5)
+    return small.compress(content) + small.flush()
+
+
+def searchable(log: Row, metadata: Mapping[str, str]) -> list[Row]:
+    values = list(metadata.items())[:METADATA_VALUES]
+    workspace = log["workspace_id"]
+    return [
+        {"workspace_id": workspace, "key": key, "value": value, "log": log["id"]} for key, value in values
+    ]

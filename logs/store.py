@@ -1,0 +1,156 @@
+"""Rows into the database: many to a transaction, each once, and none in the way of those behind it.
+
+A row that exists already is left as it is, so whoever is not sure that a batch went in writes it again. A
+row the database refuses is found by halving its batch, and set aside as a file.
+"""
+
+import base64
+import json
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import orjson
+from django.db import (
+    DatabaseError,
+    DataError,
+    IntegrityError,
+    InterfaceError,
+    ProgrammingError,
+    connections,
+    reset_queries,
+    transaction,
+)
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Model
+from django.utils import timezone
+
+from logs import partitions
+from logs.models import LogBody, LogMetadata, RequestLog
+from logs.routing import ALIAS
+from logs.rows import Row, Rows
+
+PARTITIONS_SECONDS = 3600
+REFUSALS = (DataError, IntegrityError, ProgrammingError, ValueError, TypeError, OverflowError)
+
+logger = logging.getLogger(__name__)
+
+
+class Away(Exception):
+    """The database cannot be written now; nothing is lost by waiting."""
+
+
+class Store:
+    """The log's tables. `refused` is where rows go that the database will not have."""
+
+    def __init__(self, refused: Path) -> None:
+        self.refused = refused
+        self.partitioned_until = 0.0
+
+    def write(self, batch: Sequence[Rows]) -> None:
+        """Write a batch, all of it or, with Away, none that counts: write it again then."""
+        try:
+            self.insert(batch)
+        except REFUSALS as error:
+            self.probe(error)
+            self.halve(batch, error)
+        except (DatabaseError, InterfaceError) as error:
+            self.drop_connection()
+            raise Away(str(error)) from error
+
+    def insert(self, batch: Sequence[Rows]) -> None:
+        connection = connections[ALIAS]
+        self.partition(connection)
+        with transaction.atomic(using=ALIAS):
+            insert(connection, RequestLog, [rows.log for rows in batch])
+            insert(connection, LogBody, [body for rows in batch for body in rows.bodies])
+            insert(connection, LogMetadata, [value for rows in batch for value in rows.metadata])
+        reset_queries()
+
+    def partition(self, connection: BaseDatabaseWrapper) -> None:
+        now = timezone.now()
+        if now.timestamp() >= self.partitioned_until:
+            for name in partitions.ensure(connection, now):
+                logger.info("Made the partition %s.", name)
+            self.partitioned_until = now.timestamp() + PARTITIONS_SECONDS
+
+    def probe(self, error: Exception) -> None:
+        """Tell a row that is refused from tables that are not there."""
+        try:
+            for model in (RequestLog, LogBody, LogMetadata):
+                model._default_manager.using(ALIAS).exists()
+        except (DatabaseError, InterfaceError) as away:
+            self.drop_connection()
+            raise Away(str(error)) from away
+
+    def halve(self, batch: Sequence[Rows], error: Exception) -> None:
+        if len(batch) == 1:
+            self.set_aside(batch[0], error)
+            return
+        middle = len(batch) // 2
+        for half in (batch[:middle], batch[middle:]):
+            self.write(half)
+
+    def set_aside(self, rows: Rows, error: Exception) -> None:
+        """Keep what the database would not have, with its reason."""
+        told = {"log": rows.log, "metadata": rows.metadata, "bodies": rows.bodies}
+        set_aside(self.refused, rows.log["id"], str(error), told)
+
+    def drop_connection(self) -> None:
+        connections[ALIAS].close()
+
+
+def set_aside(folder: Path, call: str, reason: str, told: Any) -> None:
+    """Write `told` and the reason to a file of its own; as base64 if bytes. Raises Away on a full disk."""
+    logger.error("The row of call %s was refused and set aside in %s: %s", call, folder, reason)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = folder / f"{call}.json"
+        path.touch(mode=0o600)
+        path.write_text(json.dumps({"id": call, "reason": reason, **told}, default=plain, indent=1))
+    except OSError as error:
+        raise Away(f"{folder}: {error.strerror}") from error
+
+
+def plain(value: Any) -> str:
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)
+
+
+def insert(connection: BaseDatabaseWrapper, model: type[Model], rows: Sequence[Row]) -> None:
+    """Insert rows given by column; those whose key exists stay as they are. All names are the model's."""
+    if not rows:
+        return
+    table, columns = model._meta.db_table, list(rows[0])
+    into = f"INSERT INTO {table} ({', '.join(columns)})"
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            # one document for the whole batch: binding forty values a row costs more than all the rest
+            source = f"SELECT {', '.join(columns)} FROM json_populate_recordset(NULL::{table}, %s)"  # noqa: S608
+            cursor.execute(f"{into} {source} ON CONFLICT DO NOTHING", [orjson.dumps(rows, in_json).decode()])
+        else:
+            places = ", ".join(f"%({name})s" for name in columns)
+            told = [{name: in_sqlite(name, value) for name, value in row.items()} for row in rows]
+            cursor.executemany(f"{into} VALUES ({places}) ON CONFLICT DO NOTHING", told)
+
+
+def in_json(value: Any) -> str:
+    """PostgreSQL's words for what JSON has none for."""
+    if isinstance(value, bytes):
+        return "\\x" + value.hex()
+    if isinstance(value, Decimal):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} in a row")
+
+
+def in_sqlite(name: str, value: Any) -> Any:
+    """As Django stores it: ids as hexadecimal, times in UTC without saying so, JSON as text."""
+    if isinstance(value, (dict, list)):
+        return orjson.dumps(value).decode()
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=None).isoformat(" ", "microseconds")
+    if isinstance(value, Decimal):
+        return str(value)
+    return value.replace("-", "") if name in {"id", "log"} else value
