@@ -2,11 +2,13 @@
 
 import hashlib
 import hmac
+import re
 
 import environ
 
 from gateway_site import env
 
+VERSION = re.findall(r"^## \[(\d.*?)\]", (env.ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)[0]
 DATA_DIR = env.data_dir()
 
 SECRET_KEY = env.secret("SECRET_KEY", DATA_DIR / "secrets" / "secret_key")
@@ -46,7 +48,6 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "rest_framework",
-    "drf_spectacular",
     "gateway_site",
     "keys",
     "logs",

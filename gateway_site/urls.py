@@ -7,6 +7,7 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views import defaults
 from django.views.generic import RedirectView
 
+from gateway_site import docs
 from gateway_site.health import PROBES
 
 GREETING = "Gatehouse. The API is under /v1/ and described at /docs/, its admin is at /admin/.\n"
@@ -32,8 +33,11 @@ def failed(request: HttpRequest) -> HttpResponseBase:
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("v1/", include("proxy.urls")),
+    path("", include("keys.urls")),
     path("admin/", admin.site.urls),
-    path("admin", RedirectView.as_view(url="/admin/")),
+    path("docs/", docs.page),
+    path("docs/openapi.json", docs.openapi),
+    *[path(name, RedirectView.as_view(url=f"/{name}/")) for name in ("admin", "docs")],
     *[path(address.lstrip("/"), view) for address, view in PROBES.items()],
     path("", greeting),
 ]

@@ -1,0 +1,167 @@
+"""The description of the API that /docs/ shows and /docs/openapi.json serves.
+
+Written by hand: the data plane's bodies are the providers' own, so they are described loosely and take fields
+that are not named here. A test holds the paths equal to what is routed. Header names are Portkey's.
+"""
+
+from typing import Any
+
+JSON = dict[str, Any]
+
+ABOUT = """\
+One API for many providers, in the words of OpenAI's Chat Completions. Portkey's and OpenAI's SDKs work
+against it with nothing but the base URL changed. Every call is on record.
+
+A call says which stored provider key it uses, a *virtual key*, in one of three ways: the header
+`x-portkey-virtual-key: slug`, the header `x-portkey-provider: @slug`, or a model written `@slug/model`.
+"""
+
+HEADERS = {
+    "x-portkey-virtual-key": "The slug of the virtual key to use.",
+    "x-portkey-provider": "`@slug`, a virtual key; or a provider's name, with your own key in Authorization.",
+    "x-portkey-custom-host": "The base URL of another server that speaks the provider's words.",
+    "x-portkey-request-timeout": "Milliseconds until the answer's headers; after that the answer is 408.",
+    "x-portkey-trace-id": "Your id for this call; by default the id of its row in the request log.",
+    "x-portkey-metadata": 'A JSON object of texts to find the call by, {"_user": "anna"} for one.',
+    "x-portkey-debug": "`false` keeps the bodies of this call out of the log.",
+    "x-portkey-strict-open-ai-compliance": "`false` adds what OpenAI's form cannot say, such as thinking.",
+    "x-portkey-forward-headers": "Names of headers to be passed on to the provider, a comma list.",
+}
+
+MESSAGE = {"role": "user", "content": "What is a gatehouse?"}
+WEATHER = {
+    "type": "function",
+    "function": {
+        "name": "weather",
+        "description": "The weather at a place",
+        "parameters": {
+            "type": "object",
+            "properties": {"place": {"type": "string"}},
+            "required": ["place"],
+        },
+    },
+}
+CHAT: JSON = {"model": "@openai-sandbox/gpt-4o-mini", "messages": [MESSAGE]}
+CHAT_EXAMPLES = {
+    "whole": {"summary": "A whole answer", "value": CHAT},
+    "stream": {"summary": "A stream", "value": CHAT | {"stream": True}},
+    "tools": {"summary": "A tool the model may call", "value": CHAT | {"tools": [WEATHER]}},
+    "anthropic": {
+        "summary": "Another provider, by its slug",
+        "value": CHAT | {"model": "@anthropic-sandbox/claude-sonnet-4-5", "max_tokens": 200},
+    },
+}
+
+ANY_JSON = {"application/json": {"schema": {"type": "object", "additionalProperties": True}}}
+ERROR = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+STREAM = {"text/event-stream": {"schema": {"type": "string", "description": "Chunks as OpenAI sends them"}}}
+
+SCHEMAS: JSON = {
+    "ChatRequest": {
+        "type": "object",
+        "description": "OpenAI's Chat Completions. What is not named here is passed on as it is.",
+        "required": ["model", "messages"],
+        "additionalProperties": True,
+        "properties": {
+            "model": {
+                "type": "string",
+                "description": "A model's name, after `@slug/` where no header says it.",
+            },
+            "messages": {"type": "array", "items": {"type": "object", "additionalProperties": True}},
+            "stream": {"type": "boolean", "default": False},
+            "tools": {"type": "array", "items": {"type": "object", "additionalProperties": True}},
+        },
+    },
+    "Error": {
+        "type": "object",
+        "description": "`message` or `error.message` says what happened.",
+        "additionalProperties": True,
+        "properties": {
+            "status": {"type": "string"},
+            "message": {"type": "string"},
+            "error": {"type": "object", "additionalProperties": True},
+        },
+    },
+}
+
+CHAT_COMPLETIONS: JSON = {
+    "operationId": "chatComplete",
+    "summary": "Ask a model, in OpenAI's words, whichever provider answers",
+    "tags": ["Calls"],
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {"$ref": "#/components/schemas/ChatRequest"},
+                "examples": CHAT_EXAMPLES,
+            }
+        },
+    },
+    "parameters": [{"$ref": f"#/components/parameters/{name}"} for name in HEADERS],
+    "responses": {
+        "200": {
+            "description": "The model's answer, whole or as a stream of events",
+            "content": ANY_JSON | STREAM,
+        },
+        "400": {"description": "The request cannot be carried out as it stands", "content": ERROR},
+        "401": {"description": "The API key is unknown or has expired", "content": ERROR},
+        "408": {"description": "The provider did not answer in time", "content": ERROR},
+        "413": {"description": "The body is too large", "content": ERROR},
+        "501": {"description": "The provider, or this version, cannot do what was asked", "content": ERROR},
+        "502": {"description": "The provider could not be reached, or not be understood", "content": ERROR},
+        "503": {"description": "Nobody can be served just now; try again", "content": ERROR},
+        "default": {"description": "The provider's own error, under its own status", "content": ERROR},
+    },
+}
+
+HEALTHZ: JSON = {
+    "summary": "Whether the process lives",
+    "tags": ["Health"],
+    "security": [],
+    "responses": {"200": {"description": "It does", "content": ANY_JSON}},
+}
+READYZ: JSON = {
+    "summary": "Whether it can serve",
+    "tags": ["Health"],
+    "security": [],
+    "responses": {
+        "200": {
+            "description": 'It can; `{"database": "away"}` says that known keys alone are',
+            "content": ANY_JSON,
+        },
+        "503": {"description": "Not yet; `why` says what for", "content": ANY_JSON},
+    },
+}
+
+
+def document(version: str) -> JSON:
+    """The whole description, in OpenAPI 3.1."""
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Gatehouse", "version": version, "description": ABOUT},
+        "servers": [{"url": "/"}],
+        "security": [{"key": []}, {"bearer": []}],
+        "paths": {
+            "/v1/chat/completions": {"post": CHAT_COMPLETIONS},
+            "/healthz": {"get": HEALTHZ},
+            "/readyz": {"get": READYZ},
+        },
+        "components": {
+            "schemas": SCHEMAS,
+            "parameters": {name: parameter(name, text) for name, text in HEADERS.items()},
+            "securitySchemes": {
+                "key": {"type": "apiKey", "in": "header", "name": "x-portkey-api-key"},
+                "bearer": {"type": "http", "scheme": "bearer"},
+            },
+        },
+    }
+
+
+def parameter(name: str, text: str) -> JSON:
+    return {
+        "name": name,
+        "in": "header",
+        "required": False,
+        "description": text,
+        "schema": {"type": "string"},
+    }
