@@ -45,7 +45,7 @@ class ApiKeyAdmin(ChangingAdmin):
     fixed = ("type", "workspace", "user")
     actions = (revoke,)
 
-    def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         token = "" if change else obj.assign_token()
         super().save_model(request, obj, form, change)
         if token:

@@ -3,28 +3,30 @@
 For the admins of any app. Rows, and the choices of foreign keys, are those the user may see.
 """
 
-from typing import Any
+from typing import Any, cast
 
 from django.db.models import ForeignKey, Model, QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
 from keys.changes import changing
+from keys.models.base import Visible
 
 
-class VisibleAdmin(ModelAdmin):  # type: ignore[misc]
+class VisibleAdmin(ModelAdmin):
     fixed: tuple[str, ...] = ()  # fields that are chosen when a row is made, and then stay
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).visible_to(request.user)
+        rows = cast(Visible[Any], super().get_queryset(request))
+        return rows.visible_to(request.user)
 
     def formfield_for_foreignkey(
-        self, field: ForeignKey[Any, Any], request: HttpRequest, **options: Any
+        self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any
     ) -> Any:
-        rows = field.related_model._default_manager.all()
+        rows = db_field.related_model._default_manager.all()
         if hasattr(rows, "visible_to"):
-            options["queryset"] = rows.visible_to(request.user)
-        return super().formfield_for_foreignkey(field, request, **options)
+            kwargs["queryset"] = rows.visible_to(request.user)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
         readonly = tuple(super().get_readonly_fields(request, obj))

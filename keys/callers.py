@@ -40,6 +40,9 @@ class Caller:
         return not self.scopes.isdisjoint(any_of)
 
 
+ORGANISATION = Subquery(Installation.objects.values("id")[:1])
+
+
 def find(token: str) -> Caller:
     """The caller with this token. Raises KeyRefused, or DirectoryAway if that cannot be told now."""
     if not tokens.is_token(token):
@@ -62,15 +65,15 @@ def refuse_if_over(caller: Caller) -> None:
 
 def load(digest: str) -> tuple[Caller, list[Tag]] | None:
     """The caller whose token has this digest, in one question, and what the answer depends on."""
-    organisation = Subquery(Installation.objects.values("id")[:1])
-    found = ApiKey.objects.for_digest(digest).select_related("workspace").annotate(organisation=organisation)
+    found = ApiKey.objects.for_digest(digest).select_related("workspace").annotate(organisation=ORGANISATION)
     key = found.first()
     if key is None:
         return None
     tags = [(ApiKey.kind, str(key.pk))]
     if key.workspace is not None:
         tags.append((key.workspace.kind, str(key.workspace.pk)))
-    return caller_of(key, str(key.organisation), digest), tags
+    organisation_id = str(key.organisation)  # type: ignore[attr-defined] - the annotation
+    return caller_of(key, organisation_id, digest), tags
 
 
 def caller_of(key: ApiKey, organisation_id: str, digest: str) -> Caller:

@@ -1,6 +1,6 @@
 """The admin's forms where a model's own fields will not do: secrets are written and never shown."""
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from unfold.widgets import (
@@ -54,4 +54,4 @@ class IntegrationForm(forms.ModelForm):  # type: ignore[type-arg]
     def save(self, commit: bool = True) -> Integration:
         if secret := self.cleaned_data.get("secret"):
             self.instance.hold(secret)
-        return super().save(commit)
+        return cast(Integration, super().save(commit))

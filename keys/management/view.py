@@ -84,7 +84,8 @@ class ManagementView(APIView):
         """DRF's, and rendered: the middleware in front of this leaves nothing to render it later."""
         response = super().dispatch(request, *args, **kwargs)
         response[TRACE_HEADER] = request.META.get("HTTP_X_PORTKEY_TRACE_ID") or str(uuid.uuid4())
-        return cast(Response, response).render()
+        rendered: HttpResponseBase = cast(Response, response).render()
+        return rendered
 
     def check_permissions(self, request: Request) -> None:
         if not self.caller.may(*self.scopes.get(str(request.method), ())):
@@ -109,4 +110,5 @@ class Unbuilt(ManagementView):
     def refuse(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         raise NotBuilt
 
-    get = post = put = patch = delete = options = refuse
+    get = post = put = patch = delete = refuse
+    options = refuse  # type: ignore[assignment] - a Request is what DRF hands it

@@ -1,6 +1,7 @@
 """The keys that clients present. A token is shown once; its digest stays."""
 
 from datetime import datetime
+from uuid import UUID
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -20,7 +21,7 @@ class KeyType(models.TextChoices):
 
 
 class ApiKeyQuerySet(Used["ApiKey"]):
-    def within(self, workspace_id: object) -> "ApiKeyQuerySet":
+    def within(self, workspace_id: UUID | str) -> "ApiKeyQuerySet":
         return self.filter(workspace_id=workspace_id)
 
     def for_digest(self, digest: str) -> "ApiKeyQuerySet":

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import cast
+from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -16,7 +17,7 @@ from providers.types import Credential
 
 
 class IntegrationQuerySet(Visible["Integration"]):
-    def within(self, workspace_id: object) -> "IntegrationQuerySet":
+    def within(self, workspace_id: UUID | str) -> "IntegrationQuerySet":
         """What a workspace may use: its own, and those of the whole organisation."""
         return self.filter(Q(workspace_id=workspace_id) | Q(workspace=None))
 
@@ -75,7 +76,7 @@ class Integration(Row):
             try:
                 hosts.check(self.custom_host)
             except ValidationError as error:
-                wrong["custom_host"] = error.message
+                wrong["custom_host"] = str(error.message)
         if self._leaves_a_workspace_behind():
             wrong["workspace"] = "Virtual keys of another workspace use this integration."
         if wrong:

@@ -1,6 +1,7 @@
 """What an app names to be served: an integration under a slug of its workspace."""
 
 import secrets
+from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -14,7 +15,7 @@ from keys.models.workspace import Workspace
 
 
 class VirtualKeyQuerySet(Used["VirtualKey"]):
-    def within(self, workspace_id: object) -> "VirtualKeyQuerySet":
+    def within(self, workspace_id: UUID | str) -> "VirtualKeyQuerySet":
         return self.filter(workspace_id=workspace_id)
 
     def usable(self) -> "VirtualKeyQuerySet":
