@@ -58,7 +58,7 @@ class Contestant:
 def gatehouse(processes: Processes, nginx: Nginx, folder: Path, core: int) -> Contestant:
     folder.mkdir(mode=0o700)
     port = free_port()
-    env = {**os.environ, **gatehouse_settings(folder, port)}
+    env = gatehouse_settings(folder, port)
     run(env, "-m", "gateway_site.prepare")
     key = run(env, "manage.py", "create_api_key", "bench")
     for kind in KINDS:
@@ -71,11 +71,12 @@ def gatehouse(processes: Processes, nginx: Nginx, folder: Path, core: int) -> Co
 
 
 def gatehouse_settings(folder: Path, port: int) -> dict[str, str]:
-    return {
+    """The environment of a Gatehouse that keeps everything in `folder`, whatever this one is set to."""
+    ours = {line.partition("=")[0].lstrip("# ") for line in (ROOT / ".env.example").read_text().splitlines()}
+    return {name: value for name, value in os.environ.items() if name not in ours} | {
         "DATA_DIR": str(folder),
-        "DATABASE_URL": "",
-        "LOG_DATABASE_URL": "",
-        "REDIS_URL": "",
+        "DATABASE_URL": f"sqlite:///{folder / 'gatehouse.sqlite3'}",
+        "LOG_DATABASE_URL": f"sqlite:///{folder / 'logs.sqlite3'}",
         "HOST": "127.0.0.1",
         "PORT": str(port),
         "WEB_CONCURRENCY": "1",
