@@ -14,6 +14,7 @@ from providers.types import Frame
 PAUSE = Frame("", b"", b"")
 FRAME_LIMIT = 16 * 1024 * 1024  # bytes; a frame that grows beyond is no event but a fault
 BLANK_LINE = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r)")
+LINE_ENDS = (b"\n", b"\r")
 BOM = b"\xef\xbb\xbf"
 
 

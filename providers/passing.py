@@ -11,13 +11,13 @@ from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from providers.errors import Garbled
-from providers.framing import sse_frames
+from providers.framing import LINE_ENDS, sse_frames
 from providers.json_text import dumps, loads
 from providers.problems import invalid
 from providers.types import JSON, Ask, Frame, Provider, Reading
 
-# ASCII written as \u00xx, which lets the same name stand in a text in two ways.
-ESCAPED_ASCII = re.compile(rb"\\u00[2-7]")
+MODEL_KEY = re.compile(rb'"model"\s*:\s*')
+ESCAPED_MODEL = rb"\u006"  # how any letter of "model" looks when it is escaped
 
 
 class Tap(Protocol):
@@ -66,34 +66,22 @@ def _spliced(ask: Ask, changes: JSON) -> bytes | None:
 
 
 def _inserted(raw: bytes, name: str, value: object) -> bytes:
-    """Puts a new field first. The object is not empty: it has a model, or is getting one."""
-    start = raw.find(b"{")
-    if start < 0 or raw[start + 1 :].lstrip()[:1] in (b"}", b""):
+    """Puts a new field first, if another follows; b"" if none is seen to."""
+    start = raw.find(b"{") + 1
+    if not start or raw[start : start + 80].lstrip()[:1] != b'"':
         return b""
-    return b"%s{%s:%s,%s" % (raw[:start], dumps(name), dumps(value), raw[start + 1 :])
+    return b"%s%s:%s,%s" % (raw[:start], dumps(name), dumps(value), raw[start:])
 
 
 def _renamed(raw: bytes, old: object, new: str) -> bytes:
-    """Changes the value of `model` where it stands exactly once, in the one way it can be written."""
-    if not isinstance(old, str) or b"\\/" in raw or (b"\\u00" in raw and ESCAPED_ASCII.search(raw)):
+    """Changes the value of `model`, if that key stands there once and not in disguise."""
+    if raw.count(b'"model"') != 1 or ESCAPED_MODEL in raw or not isinstance(old, str):
         return b""
     name = dumps(old)
-    places = [at for at in _places(raw, name) if _is_model(raw, at)]
-    if len(places) != 1:
+    found = MODEL_KEY.search(raw)
+    if found is None or not raw.startswith(name, found.end()):
         return b""
-    return raw[: places[0]] + dumps(new) + raw[places[0] + len(name) :]
-
-
-def _places(raw: bytes, text: bytes) -> Iterator[int]:
-    at = raw.find(text)
-    while at >= 0:
-        yield at
-        at = raw.find(text, at + 1)
-
-
-def _is_model(raw: bytes, at: int) -> bool:
-    before = raw[max(at - 40, 0) : at].rstrip()
-    return before.endswith(b":") and before[:-1].rstrip().endswith(b'"model"')
+    return b"%s%s%s" % (raw[: found.end()], dumps(new), raw[found.end() + len(name) :])
 
 
 def answer(tap: Tap, provider: Provider, body: bytes, reading: Reading) -> bytes:
@@ -140,6 +128,6 @@ def _heard(tap: Tap, provider: Provider, frame: Frame, reading: Reading) -> JSON
     if isinstance(event, dict):
         tap.read_event(provider, frame, event, reading)
         return None if reading.problem else event
-    if frame.raw.endswith((b"\n", b"\r")):  # else the stream was cut in the middle of it
+    if frame.raw.endswith(LINE_ENDS):  # else the stream was cut in the middle of it
         reading.problem = invalid(provider.slug, frame.data)
     return None

@@ -72,7 +72,7 @@ def stream(
             elif frame.data and not reading.ended:
                 for event in _events(provider, reader, frame, reading):
                     _note(event, reading)
-                    if event.problem is None and (told := b"".join(writer.write(event))):
+                    if event.problem is None and (told := writer.write(event)):
                         yield told
                 if reading.problem or not frame.raw.endswith(LINE_ENDS):
                     return
@@ -81,7 +81,7 @@ def stream(
 
 
 def _events(provider: Provider, reader: EventReader, frame: Frame, reading: Reading) -> list[Event]:
-    """The events of a frame; none if it cannot be read, which is a problem unless the stream was cut in it."""
+    """The events of a frame; none if it cannot be read, a problem unless the stream was cut in it."""
     try:
         return list(reader.read(frame))
     except MISSHAPEN:

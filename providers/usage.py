@@ -7,7 +7,7 @@ from providers.types import JSON, Usage
 
 def usage_of(usage: JSON) -> Usage:
     """The buckets of an OpenAI usage object, whose details are parts of its totals."""
-    read, written = usage.get("prompt_tokens_details") or {}, usage.get("completion_tokens_details") or {}
+    read, written = _part(usage, "prompt_tokens_details"), _part(usage, "completion_tokens_details")
     cache_read, cache_write = _count(read, "cached_tokens"), _count(read, "cache_write_tokens")
     audio_input, audio_output = _count(read, "audio_tokens"), _count(written, "audio_tokens")
     reasoning = _count(written, "reasoning_tokens")
@@ -20,6 +20,11 @@ def usage_of(usage: JSON) -> Usage:
         audio_input=audio_input,
         audio_output=audio_output,
     )
+
+
+def _part(usage: JSON, name: str) -> JSON:
+    part = usage.get(name)
+    return part if isinstance(part, dict) else {}
 
 
 def _count(counts: JSON, name: str) -> int:

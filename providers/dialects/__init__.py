@@ -3,7 +3,6 @@
 One file a dialect. `chat` is the common form itself, but for the extras a strict client does not get.
 """
 
-from collections.abc import Iterator
 from typing import Protocol
 
 from providers.dialects import chat
@@ -14,7 +13,8 @@ from providers.types import JSON, Ask, Event, Provider
 class Writer(Protocol):
     """Tells one stream of events to the client."""
 
-    def write(self, event: Event) -> Iterator[bytes]: ...
+    def write(self, event: Event) -> bytes:
+        """What one event says to the client, in one piece; empty if nothing."""
 
 
 class Dialect(Protocol):

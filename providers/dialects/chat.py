@@ -5,7 +5,6 @@ extras, only what its next turn or a reader needs: reasoning, signatures and ann
 """
 
 import time
-from collections.abc import Iterator
 from typing import Any
 
 from providers.json_text import dumps
@@ -67,7 +66,8 @@ class ChatWriter:
 
     def __init__(self, provider: Provider, ask: Ask) -> None:
         self.ask = ask
-        self.wants_usage = bool((ask.body.get("stream_options") or {}).get("include_usage"))
+        options = ask.body.get("stream_options")
+        self.wants_usage = isinstance(options, dict) and bool(options.get("include_usage"))
         self.head: JSON = {
             "id": "",
             "object": "chat.completion.chunk",
@@ -78,20 +78,22 @@ class ChatWriter:
         self.provider = provider
         self.usage: JSON | None = None
 
-    def write(self, event: Event) -> Iterator[bytes]:
+    def write(self, event: Event) -> bytes:
         self.usage = event.usage or self.usage
         if event.ended:
-            if self.wants_usage and self.usage:
-                yield self._data({**self.head, "choices": [], "usage": self.usage})
-            yield DONE
-            return
+            return self._usage() + DONE
+        opening = b""
         if not self.head["id"]:
             self.head["id"] = event.id or made_up_id(self.provider)
             self.head["model"] = event.model or self.head["model"]
-            yield self._chunk(event, OPENING)
+            opening = self._chunk(Event(index=event.index), OPENING)
         delta = _strictly(event.delta) if self.ask.strict else event.delta
-        if delta or event.finish:
-            yield self._chunk(event, delta)
+        return opening + self._chunk(event, delta) if delta or event.finish else opening
+
+    def _usage(self) -> bytes:
+        if not self.wants_usage or not self.usage:
+            return b""
+        return self._data({**self.head, "choices": [], "usage": self.usage})
 
     def _chunk(self, event: Event, delta: JSON) -> bytes:
         strict = self.ask.strict

@@ -57,7 +57,7 @@ class ChatTap:
             reading.problem = _problem(provider.slug, event)
             return
         self._read(event, reading)
-        reading.content = reading.content or any(map(_has_content, event.get("choices") or ()))
+        reading.content = reading.content or any(map(_has_content, _choices(event)))
 
     def read_answer(self, provider: Provider, answer: JSON, reading: Reading) -> None:
         if error := answer.get("error"):
@@ -71,14 +71,19 @@ class ChatTap:
         reading.model = said.get("model") or reading.model
         if isinstance(usage := said.get("usage"), dict):
             reading.usage = usage_of(usage)
-        for choice in said.get("choices") or ():
+        for choice in _choices(said):
             reading.finish = choice.get("finish_reason") or reading.finish
+
+
+def _choices(said: JSON) -> list[JSON]:
+    choices = said.get("choices")
+    return [choice for choice in choices if isinstance(choice, dict)] if isinstance(choices, list) else []
 
 
 def _has_content(choice: JSON) -> bool:
     """Whether a chunk's choice holds more than the opening: text, thinking, tools, a refusal ..."""
-    delta = choice.get("delta") or {}
-    return any(value for name, value in delta.items() if name != "role")
+    delta = choice.get("delta")
+    return isinstance(delta, dict) and any(value for name, value in delta.items() if name != "role")
 
 
 def _problem(slug: str, error: object) -> Problem:

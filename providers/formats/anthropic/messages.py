@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from providers.errors import Unrenderable
+from providers.formats.anthropic.kept import kept_blocks
 from providers.formats.anthropic.models import model_of
 from providers.formats.anthropic.names import Names
-from providers.formats.anthropic.parts import render_content
+from providers.formats.anthropic.parts import listed, render_content
 from providers.json_text import loads
 from providers.types import JSON, Ask
 
@@ -29,7 +30,7 @@ def render_conversation(messages: Any, ask: Ask) -> JSON:
         conversation.add(message, f"messages[{number}]")
     conversation.place_late_system()
     system = conversation.system + conversation.late
-    if (ask.body.get("response_format") or {}).get("type") == "json_object":
+    if ask.body.get("response_format") == {"type": "json_object"}:
         system = [*system, {"type": "text", "text": JSON_ONLY}]
     turns = [_shortened(turn) for turn in conversation.turns]
     return {"system": system, "messages": turns} if system else {"messages": turns}
@@ -84,12 +85,12 @@ class _Conversation:
 
     def _assistant(self, message: JSON, where: str) -> Iterator[JSON]:
         """Thinking first, then what was said, then the calls."""
-        kept = [_typed(block) for block in message.get("content_blocks") or () if isinstance(block, dict)]
-        kept = [block for block in kept if block["type"] != "tool_use" and block.get("text") != ""]
+        kept = kept_blocks(listed(message.get("content_blocks"), f"{where}.content_blocks"))
         yield from kept
         if not any(block["type"] == "text" for block in kept):
-            yield from render_content(message.get("content"), f"{where}.content")
-        for number, call in enumerate(message.get("tool_calls") or ()):
+            said = message.get("content") or message.get("refusal")
+            yield from render_content(said, f"{where}.content")
+        for number, call in enumerate(listed(message.get("tool_calls"), f"{where}.tool_calls")):
             yield self._tool_use(call, f"{where}.tool_calls[{number}]")
         if legacy := message.get("function_call"):
             self.functions.append(f"function_{len(self.turns)}")
@@ -106,16 +107,6 @@ class _Conversation:
 
     def _answered_function(self) -> str:
         return self.functions.pop(0) if self.functions else "function_0"
-
-
-def _typed(block: JSON) -> JSON:
-    """A block as a stream's client kept it: without its type, or still wrapped as {index, delta}."""
-    block = block.get("delta", block)
-    if "type" in block:
-        return block
-    kinds = {"thinking": "thinking", "signature": "thinking", "data": "redacted_thinking"}
-    kind = next((kinds[name] for name in block if name in kinds), "text")
-    return {"type": kind, **({"thinking": ""} if kind == "thinking" else {}), **block}
 
 
 def _arguments(text: Any, where: str) -> JSON:

@@ -16,6 +16,7 @@ from providers.types import JSON
 
 # Blocks of Anthropic's own that clients of the common form may send as they are.
 NATIVE = ("image", "document", "search_result", "thinking", "redacted_thinking", "container_upload")
+MIME_ALIASES = {"image/jpg": "image/jpeg", "": "image/png"}
 DATA_URL = re.compile(r"data:(?P<mime>[^;,]*)(?P<options>[^,]*),", re.ASCII)
 
 
@@ -62,7 +63,7 @@ def _block(part: JSON, where: str) -> JSON:
 def _image(url: str, where: str) -> JSON:
     if url.startswith("data:"):
         mime, data = _data_url(url, where)
-        return _inline(mime or "image/png", data, {})
+        return _inline(MIME_ALIASES.get(mime, mime), data, {})
     if not url.startswith(("https://", "http://")):
         raise Unrenderable(f"{where}: anthropic takes images from https and data URLs only.")
     return {"type": "image", "source": {"type": "url", "url": url}}
@@ -100,6 +101,13 @@ def _source(source: JSON, mime: str, title: JSON) -> JSON:
     if mime.startswith("image/"):
         return {"type": "image", "source": source}
     return {"type": "document", "source": source, **title}
+
+
+def listed(value: Any, where: str) -> list[Any]:
+    """A list the client may have left out. Raises Unrenderable."""
+    if value is None or isinstance(value, list):
+        return value or []
+    raise Unrenderable(f"{where} must be a list.")
 
 
 def _data_url(url: str, where: str) -> tuple[str, str]:

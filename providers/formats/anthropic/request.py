@@ -87,7 +87,13 @@ def render_format(wanted: Any, ask: Ask) -> Any:
 
 
 def render_service_tier(tier: Any, ask: Ask) -> Any:
-    return SERVICE_TIERS.get(tier, DROPPED)
+    return SERVICE_TIERS.get(tier, DROPPED) if isinstance(tier, str) else DROPPED
+
+
+def render_object(value: Any, ask: Ask) -> Any:
+    if not isinstance(value, dict):
+        raise Unrenderable("output_config must be an object.")
+    return value
 
 
 FIELDS = (
@@ -113,7 +119,7 @@ FIELDS = (
     Field("thinking", to="output_config.effort", via=effort_of_budget),
     Field("reasoning_effort", to="output_config.effort", via=effort_of_effort),
     Field("response_format", to="output_config.format", via=render_format),
-    Field("output_config", to="output_config.*"),
+    Field("output_config", to="output_config.*", via=render_object),
     Field("user", to="metadata.user_id", via=render_user),
     Field("metadata", to="metadata.user_id", via=render_metadata),
     Field("service_tier", via=render_service_tier),

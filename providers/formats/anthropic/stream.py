@@ -16,7 +16,7 @@ from providers.formats.anthropic.answer import (
 )
 from providers.formats.anthropic.errors import streamed_problem
 from providers.formats.anthropic.names import Names
-from providers.json_text import loads
+from providers.json_text import dumps, loads
 from providers.types import JSON, Ask, Event, Frame, Provider
 
 
@@ -29,7 +29,7 @@ class MessageReader:
         self.usage: JSON = {}
         self.block: JSON = {}
         self.tools = -1
-        self.partial = ""  # the input of a server's own tool, which is told when it is whole
+        self.partial = ""  # the input of the open block's tool so far
         self.citations: list[JSON] = []
         self.text_start = self.text_end = 0
 
@@ -67,7 +67,7 @@ class MessageReader:
                 yield Event({"tool_calls": [call]})
             case "text" | "thinking":
                 if block.get(block["type"]):
-                    yield from self._delta(index, {"type": f"{block['type']}_delta", **block})
+                    yield from self._delta(index, {**block, "type": f"{block['type']}_delta"})
             case "server_tool_use":
                 pass  # told when its input is whole
             case _:
@@ -99,15 +99,19 @@ class MessageReader:
 
     def _input(self, partial: str) -> Iterable[Event]:
         """Input of the open block: a client's tool is told at once, a server's when it is whole."""
-        if self.block.get("type") != "tool_use":
-            self.partial += partial
+        self.partial += partial
+        if not partial or self.block.get("type") != "tool_use":
             return ()
-        if not partial:
-            return ()
-        return (Event({"tool_calls": [{"index": self.tools, "function": {"arguments": partial}}]}),)
+        return (self._arguments(partial),)
+
+    def _arguments(self, text: str) -> Event:
+        return Event({"tool_calls": [{"index": self.tools, "function": {"arguments": text}}]})
 
     def _stop(self, index: int) -> Iterator[Event]:
-        if self.block.get("type") == "server_tool_use":
+        kind = self.block.get("type")
+        if kind == "tool_use" and not self.partial:
+            yield self._arguments(dumps(self.block.get("input") or {}).decode())
+        if kind == "server_tool_use":
             whole = {**self.block, "input": loads(self.partial) if self.partial else self.block.get("input")}
             yield Event({"content_blocks": [{"index": index, "delta": whole}]})
         if annotations := annotations_of(self.citations, self.text_start, self.text_end):

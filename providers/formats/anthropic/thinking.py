@@ -62,7 +62,8 @@ def effort_of_effort(effort: Any, ask: Ask) -> str | None:
 def _budget(effort: Any, ask: Ask) -> JSON | None:
     """Thinking with a budget, where the call allows it: Anthropic refuses it with a forced tool, with a
     limit too small for it, and after a turn that called tools and lost its thinking."""
-    budget = min(BUDGETS.get(effort, 0), limit_of(ask) - 1)
+    asked = BUDGETS.get(effort, 0) if isinstance(effort, str) else 0
+    budget = min(asked, limit_of(ask) - 1)
     if budget < SMALLEST_BUDGET or _is_forced(ask.body.get("tool_choice")) or _lost_thinking(ask):
         return None
     return {"type": "enabled", "budget_tokens": budget}

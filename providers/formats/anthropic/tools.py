@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from providers.errors import Unrenderable
+from providers.fields import DROPPED
 from providers.formats.anthropic.names import Names
+from providers.formats.anthropic.parts import listed
 from providers.types import JSON, Ask
 
 OF_FUNCTION = ("strict", "defer_loading", "allowed_callers", "input_examples", "eager_input_streaming")
@@ -17,10 +19,11 @@ NATIVE_CHOICES = ("auto", "any", "none", "tool")
 def render_tools(tools: Any, ask: Ask) -> list[JSON] | None:
     """Every tool: OpenAI's functions, new and legacy, its web search, and Anthropic's own."""
     names, allowed = Names.of(ask), _allowed(ask)
-    listed = [*(tools or ()), *({"type": "function", "function": f} for f in ask.body.get("functions") or ())]
+    legacy = listed(ask.body.get("functions"), "functions")
+    tools = [*listed(tools, "tools"), *({"type": "function", "function": function} for function in legacy)]
     rendered = [
         _render_tool(names, tool, f"tools[{number}]")
-        for number, tool in enumerate(listed)
+        for number, tool in enumerate(tools)
         if allowed is None or _name_of(tool) in allowed
     ]
     if (search := ask.body.get("web_search_options")) is not None:
@@ -64,14 +67,17 @@ def _web_search(options: Any) -> JSON:
     return {**WEB_SEARCH, "user_location": {"type": "approximate", **near}}
 
 
-def render_choice(choice: Any, ask: Ask) -> JSON | None:
+def render_choice(choice: Any, ask: Ask) -> Any:
     """tool_choice, or the legacy function_call, with parallel_tool_calls; only where there are tools."""
-    if not any(ask.body.get(name) is not None for name in ("tools", "functions", "web_search_options")):
+    if not (
+        ask.body.get("tools") or ask.body.get("functions") or ask.body.get("web_search_options") is not None
+    ):
         return None
-    rendered = _choice(Names.of(ask), choice if choice is not None else ask.body.get("function_call"))
+    choice = ask.body.get("function_call") if choice is None else choice
+    rendered = _choice(Names.of(ask), choice)
     parallel = ask.body.get("parallel_tool_calls")
     if parallel is None or (rendered or {}).get("type") == "none":
-        return rendered
+        return DROPPED if rendered is None and choice is not None else rendered
     return {**(rendered or {"type": "auto"}), "disable_parallel_tool_use": not parallel}
 
 
