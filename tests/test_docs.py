@@ -1,0 +1,96 @@
+"""/docs/ describes what is routed, loads nothing from elsewhere, and is where a call can be tried."""
+
+import re
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.urls import get_resolver
+from django.views import View
+from playwright.sync_api import sync_playwright
+
+from gateway_site.openapi import document
+from keys.management.view import Unbuilt
+from tests.needs import chromium
+
+ROOT = Path(__file__).resolve().parent.parent
+ASSETS = [
+    *(ROOT / "gateway_site" / "static").rglob("*.*"),
+    *(ROOT / "gateway_site" / "templates").rglob("docs.*"),
+]
+
+
+def routed() -> set[tuple[str, str]]:
+    """The method and path of every route under /v1/ that does something."""
+    return {
+        (method, f"/{path}")
+        for path, view in routes(get_resolver().url_patterns)
+        if path.startswith("v1/") and issubclass(view, View) and view is not Unbuilt
+        for method in view.http_method_names
+        if hasattr(view, method) and method != "options"
+    }
+
+
+def routes(patterns, before=""):
+    for pattern in patterns:
+        path = before + str(pattern.pattern)
+        if hasattr(pattern, "url_patterns"):
+            yield from routes(pattern.url_patterns, path)
+        else:
+            yield path, getattr(pattern.callback, "view_class", type(None))
+
+
+def test_every_route_of_the_api_is_described_and_nothing_else():
+    paths = document("1")["paths"]
+    described = {(m, path) for path, methods in paths.items() for m in methods if path.startswith("/v1/")}
+    assert described == {(m, re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", path)) for m, path in routed()}
+
+
+def test_every_reference_in_the_description_leads_somewhere(client):
+    description = client.get("/docs/openapi.json").json()
+    for reference in set(re.findall(r"'\$ref': '#/([^']+)'", str(description))):
+        part = description
+        for name in reference.split("/"):
+            part = part[name]
+        assert part
+
+
+def test_the_description_tells_the_version_of_the_changelog(client):
+    assert client.get("/docs/openapi.json").json()["info"]["version"] == settings.VERSION
+    assert f"## [{settings.VERSION}]" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_the_page_and_what_it_needs_come_from_here_alone(client):
+    page = client.get("/docs/")
+    assert page["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self'")
+    loaded = re.findall(r'(?:src|href)="([^"]+)"', page.content.decode())
+    assert [path for path in loaded if not path.startswith(("/", "data:,"))] == []
+    for path in loaded:
+        if path.startswith("/static/"):
+            assert client.get(path).status_code == 200
+
+
+@pytest.mark.parametrize("asset", ASSETS, ids=lambda path: path.name)
+def test_no_asset_names_another_host(asset):
+    assert not re.search(r"https?://|//[a-z]+\.|innerHTML|document\.write", asset.read_text())
+
+
+@pytest.mark.server
+@pytest.mark.browser
+def test_a_call_can_be_tried_and_its_answer_stays_text(gatehouse):
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        page = browser.new_page()
+        errors = []
+        page.on("pageerror", errors.append)
+        page.goto(f"{gatehouse.url}/docs/")
+        page.fill("#api-key", gatehouse.api_key)
+        page.select_option("select", "stream")
+        body = page.locator("textarea")
+        body.fill(body.input_value().replace("What is a gatehouse?", "<img src=x onerror=alert(1)>"))
+        page.get_by_role("button", name="Send").first.click()
+        page.get_by_text("data: [DONE]").wait_for()
+        assert page.locator("pre.answer").first.inner_text().startswith("200 OK")
+        assert page.locator("img").count() == 0
+        assert errors == []
+        browser.close()
