@@ -6,3 +6,8 @@ from django.apps import AppConfig
 class SiteConfig(AppConfig):
     name = "gateway_site"
     verbose_name = "Gatehouse"
+
+    def ready(self) -> None:
+        from gateway_site.connections import drop_signals
+
+        drop_signals()

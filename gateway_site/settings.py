@@ -56,6 +56,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "gateway_site.health.Probes",
     "proxy.middleware.DataPlane",  # answers /v1/ itself: what the admin needs is never entered
+    "gateway_site.connections.CloseOldConnections",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -6,7 +6,8 @@ Header names and their meaning are Portkey's; values that will not do are refuse
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import lru_cache
+from typing import Any, TypeVar, overload
 from urllib.parse import unquote
 
 import orjson
@@ -21,6 +22,8 @@ TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}
 NOT_A_MODEL = "portkey-default"  # Portkey's Python SDK sends it where the caller named none
 LONGEST = 128  # characters of a metadata key or value
 
+T = TypeVar("T")
+
 
 class Headers(Mapping[str, str]):
     """The request's headers by their lower-case names, read from the WSGI environment when asked for."""
@@ -34,6 +37,18 @@ class Headers(Mapping[str, str]):
         value: str = self.environ[environ_name(name)]
         return value
 
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and environ_name(name) in self.environ
+
+    @overload
+    def get(self, name: str, default: None = None, /) -> str | None: ...
+    @overload
+    def get(self, name: str, default: str, /) -> str: ...
+    @overload
+    def get(self, name: str, default: T, /) -> str | T: ...
+    def get(self, name: str, default: object = None, /) -> object:
+        return self.environ.get(environ_name(name), default)
+
     def __iter__(self) -> Iterator[str]:
         for key in self.environ:
             if key.startswith("HTTP_"):
@@ -45,6 +60,7 @@ class Headers(Mapping[str, str]):
         return sum(1 for _ in self)
 
 
+@lru_cache(maxsize=1024)
 def environ_name(name: str) -> str:
     """`content-type` → `CONTENT_TYPE`, `x-a` → `HTTP_X_A`, as WSGI has them."""
     key = name.upper().replace("-", "_")

@@ -6,7 +6,7 @@ client, so that an answer a client holds is always on record.
 
 import time
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
@@ -16,7 +16,7 @@ from rest_framework.exceptions import APIException
 from keys.callers import Caller
 from keys.virtual_keys import HeldKey
 from logs import journal
-from providers.types import Problem, Reading, Usage
+from providers.types import Problem, Reading
 from proxy import call as calls
 from proxy.call import Headers
 from proxy.errors import TRACE, NoRoom
@@ -145,11 +145,11 @@ class Record(AbstractContextManager["Record"]):
             "model": last.model if last else self.model,
             "model_answered": reading.model,
             "finish": reading.finish,
-            "attempts": [asdict(attempt) for attempt in self.attempts],
+            "attempts": self.attempts,
             "retry_count": last.retries if last else 0,
             "option_index": last.path if last else "",
             "cache_status": "DISABLED",
-            "usage": usage(reading.usage),
+            "usage": reading.usage,
             "ignored": self.ignored,
             "error": error(problem),
             "first_byte_ms": self.first_byte_ms or total,
@@ -177,10 +177,6 @@ def left(raised: BaseException | None) -> tuple[str, int]:
     if isinstance(raised, Exception):
         return "failed", 500
     return "abandoned", 0
-
-
-def usage(seen: Usage | None) -> dict[str, int] | None:
-    return asdict(seen) if seen else None
 
 
 def error(problem: Problem | None) -> dict[str, Any] | None:
