@@ -1,6 +1,7 @@
 """/docs/ describes what is routed, loads nothing from elsewhere, and is where a call can be tried."""
 
 import re
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -67,7 +68,8 @@ def test_the_page_and_what_it_needs_come_from_here_alone(client):
     assert [path for path in loaded if not path.startswith(("/", "data:,"))] == []
     for path in loaded:
         if path.startswith("/static/"):
-            assert client.get(path).status_code == 200
+            with closing(client.get(path)) as answer:
+                assert answer.status_code == 200
 
 
 @pytest.mark.parametrize("asset", ASSETS, ids=lambda path: path.name)
