@@ -47,6 +47,7 @@ def test_every_route_of_the_api_is_described_and_nothing_else():
     assert described == {(m, re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", path)) for m, path in routed()}
 
 
+@pytest.mark.django_db(databases=["default", "logs"])
 def test_every_reference_in_the_description_leads_somewhere(client):
     description = client.get("/docs/openapi.json").json()
     for reference in set(re.findall(r"'\$ref': '#/([^']+)'", str(description))):
@@ -56,11 +57,13 @@ def test_every_reference_in_the_description_leads_somewhere(client):
         assert part
 
 
+@pytest.mark.django_db(databases=["default", "logs"])
 def test_the_description_tells_the_version_of_the_changelog(client):
     assert client.get("/docs/openapi.json").json()["info"]["version"] == settings.VERSION
     assert f"## [{settings.VERSION}]" in (ROOT / "CHANGELOG.md").read_text()
 
 
+@pytest.mark.django_db(databases=["default", "logs"])
 def test_the_page_and_what_it_needs_come_from_here_alone(client):
     page = client.get("/docs/")
     assert page["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self'")

@@ -10,6 +10,9 @@ from django.db import OperationalError
 from gateway_site import health, urls
 from keys.models import Installation
 
+# Not every test here needs the databases, but a page asks whether a connection is to be closed.
+pytestmark = pytest.mark.django_db(databases=["default", "logs"])
+
 
 class Database:
     """Stands in for the look at the database: fails as long as it has a problem."""
@@ -104,14 +107,12 @@ def test_a_probe_may_ask_by_any_host_name(client, database):
     assert client.get("/", headers={"host": "10.1.2.3:8000"}).status_code == 400
 
 
-@pytest.mark.django_db(databases=["default", "logs"])
 def test_the_real_look_finds_nothing_amiss_here():
     Installation.objects.current()
     health.look()
     health.ping()
 
 
-@pytest.mark.django_db(databases=["default", "logs"])
 def test_a_migration_that_waits_is_named(monkeypatch):
     expected = health.on_disk() | {("keys", "9999_of_tomorrow")}
     monkeypatch.setattr(health, "on_disk", lambda: expected)
@@ -119,7 +120,6 @@ def test_a_migration_that_waits_is_named(monkeypatch):
         health.look()
 
 
-@pytest.mark.django_db(databases=["default", "logs"])
 def test_credential_keys_that_do_not_fit_are_not_ready(settings):
     Installation.objects.current()
     settings.CREDENTIAL_KEYS = [Fernet.generate_key().decode()]
@@ -133,7 +133,6 @@ def test_an_unknown_address_is_answered_in_json(client, path):
     assert (answer.status_code, answer.json()) == (404, {"message": "Not Found", "ok": False})
 
 
-@pytest.mark.django_db
 def test_an_unknown_page_of_the_admin_is_a_page(admin_client):
     answer = admin_client.get("/admin/nope/")
     assert answer.status_code == 404
