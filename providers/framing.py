@@ -27,8 +27,8 @@ def sse_frames(chunks: Iterable[bytes]) -> Iterator[Frame]:
     for chunk in chunks:
         if not chunk:
             yield PAUSE
-        elif not held and _is_one_line_frame(chunk):
-            yield Frame("", chunk[6:-2], chunk)
+        elif not held and (frame := _lone_frame(chunk)):
+            yield frame
         else:
             searched = max(len(held) - 3, 0)
             held += chunk
@@ -37,13 +37,19 @@ def sse_frames(chunks: Iterable[bytes]) -> Iterator[Frame]:
         yield _frame(bytes(held))
 
 
-def _is_one_line_frame(chunk: bytes) -> bool:
-    """Whether a chunk is a single `data: ...` line and its blank line, as most chunks are."""
+def _lone_frame(chunk: bytes) -> Frame | None:
+    """The frame of a chunk that is one frame of the plainest form, as most chunks are; else None."""
+    if chunk[-2:] != b"\n\n" or b"\r" in chunk:
+        return None
+    event, data = b"", chunk[6:-2]
+    if chunk.startswith(b"event: "):
+        event, _, data = chunk[7:-2].partition(b"\ndata: ")
+    elif not chunk.startswith(b"data: "):
+        return None
     return (
-        chunk.startswith(b"data: ")
-        and chunk.find(b"\n") == len(chunk) - 2
-        and chunk[-1] == 10
-        and b"\r" not in chunk
+        None
+        if not data or b"\n" in data or b"\n" in event
+        else Frame(event.decode("utf-8", "replace"), data, chunk)
     )
 
 

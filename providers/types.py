@@ -104,23 +104,25 @@ class Frame(NamedTuple):
     raw: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One step of a streamed answer in the common form (docs/common-form.md).
+NOTHING: JSON = {}  # shared, and never changed
+
+
+class Event(NamedTuple):
+    """One step of a streamed answer in the common form (docs/common-form.md); a tuple, as Frame is.
 
     `finish` is OpenAI's word, `native_finish` the provider's; `usage` is the common form's, and the last
     one given counts. `id` and `model` come with the first event.
     """
 
-    delta: JSON = field(default_factory=dict)
-    index: int = 0
+    delta: JSON = NOTHING
+    choice: int = 0  # which of several answers
     finish: str = ""
     native_finish: str = ""
     usage: JSON | None = None
     id: str = ""
     model: str = ""
     stop_sequence: str = ""
-    extras: JSON = field(default_factory=dict)  # beside `choices`
+    extras: JSON = NOTHING  # beside `choices`
     problem: Problem | None = None
     ended: bool = False
 
@@ -243,7 +245,7 @@ class Provider:
 
     def _headers(self, ask: Ask, credential: Credential) -> dict[str, str]:
         headers = {"content-type": "application/json", **self.headers}
-        for setting in self.settings:
+        for setting in self.settings if credential.settings else ():
             if setting.header and (value := setting.value(credential.settings)):
                 headers[setting.header] = value
         for name in self.passes:

@@ -5,14 +5,13 @@ extras, only what its next turn or a reader needs: reasoning, signatures and ann
 """
 
 import time
-from typing import Any
 
 from providers.json_text import dumps
 from providers.types import JSON, Ask, Event, Provider
 
 DONE = b"data: [DONE]\n\n"
 # What a block of content_blocks, or its delta, holds if the next turn must bring it back.
-SIGNED = ("thinking", "signature", "data")
+SIGNED = frozenset(("thinking", "signature", "data"))
 OPENING: JSON = {"content": "", "role": "assistant"}
 
 
@@ -58,56 +57,57 @@ def _strictly(message: JSON) -> JSON:
 
 
 def _is_signed(block: JSON) -> bool:
-    return any(name in block for name in SIGNED)
+    return not SIGNED.isdisjoint(block)
 
 
 class ChatWriter:
     """Chunks of one stream. The usage chunk comes only if the client asked, before the one [DONE]."""
 
     def __init__(self, provider: Provider, ask: Ask) -> None:
-        self.ask = ask
         options = ask.body.get("stream_options")
         self.wants_usage = isinstance(options, dict) and bool(options.get("include_usage"))
-        self.head: JSON = {
-            "id": "",
-            "object": "chat.completion.chunk",
-            "created": _now(),
-            "model": ask.model,
-            "provider": provider.slug,
-        }
-        self.provider = provider
+        self.provider, self.ask = provider, ask
+        self.head = b""  # what every chunk begins with
         self.usage: JSON | None = None
 
     def write(self, event: Event) -> bytes:
         self.usage = event.usage or self.usage
         if event.ended:
             return self._usage() + DONE
-        opening = b""
-        if not self.head["id"]:
-            self.head["id"] = event.id or made_up_id(self.provider)
-            self.head["model"] = event.model or self.head["model"]
-            opening = self._chunk(Event(index=event.index), OPENING)
+        opening = b"" if self.head else self._open(event)
         delta = _strictly(event.delta) if self.ask.strict else event.delta
-        return opening + self._chunk(event, delta) if delta or event.finish else opening
+        if event.finish:
+            return opening + self._finish(event, delta)
+        return opening + self._chunk(event.choice, delta) if delta else opening
+
+    def _open(self, event: Event) -> bytes:
+        head = {
+            "id": event.id or made_up_id(self.provider),
+            "object": "chat.completion.chunk",
+            "created": _now(),
+            "model": event.model or self.ask.model,
+            "provider": self.provider.slug,
+        }
+        self.head = b'data: %s,"choices":[' % dumps(head)[:-1]
+        return self._chunk(event.choice, OPENING)
+
+    def _chunk(self, index: int, delta: JSON) -> bytes:
+        rest = b'"logprobs":null,"finish_reason":null}]}'
+        return b'%s{"index":%d,"delta":%s,%s\n\n' % (self.head, index, dumps(delta), rest)
+
+    def _finish(self, event: Event, delta: JSON) -> bytes:
+        strict = self.ask.strict
+        reason = event.finish if strict else event.native_finish
+        choice = {"index": event.choice, "delta": delta, "logprobs": None, "finish_reason": reason}
+        if event.stop_sequence and not strict:
+            choice["stop_sequence"] = event.stop_sequence
+        extras = b"," + dumps(event.extras)[1:] if event.extras and not strict else b"}"
+        return b"%s%s]%s\n\n" % (self.head, dumps(choice), extras)
 
     def _usage(self) -> bytes:
         if not self.wants_usage or not self.usage:
             return b""
-        return self._data({**self.head, "choices": [], "usage": self.usage})
-
-    def _chunk(self, event: Event, delta: JSON) -> bytes:
-        strict = self.ask.strict
-        finish: Any = (event.finish if strict else event.native_finish) or None
-        choice = {"index": event.index, "delta": delta, "logprobs": None, "finish_reason": finish}
-        if strict or not event.finish:
-            return self._data({**self.head, "choices": [choice]})
-        if event.stop_sequence:
-            choice["stop_sequence"] = event.stop_sequence
-        return self._data({**self.head, "choices": [choice], **event.extras})
-
-    @staticmethod
-    def _data(chunk: JSON) -> bytes:
-        return b"data: %s\n\n" % dumps(chunk)
+        return b'%s],"usage":%s}\n\n' % (self.head, dumps(self.usage))
 
 
 def made_up_id(provider: Provider) -> str:
