@@ -21,6 +21,7 @@ from logs.segments import OPENED, Record, Stop, read, resume
 NAME = re.compile(r"[0-9]+-([0-9a-f]{8})-[0-9]{8}\.journal")
 WINDOW = 256 << 10  # read at once, more where a record is longer
 PATIENCE = 4  # looks at a broken record of a living writer before what stands behind it is read
+FRESH_BYTES = 1 << 20  # of openings, kept until the end of a look
 DRAFT_SECONDS = 60  # after which a segment that nobody locks was not finished
 
 logger = logging.getLogger(__name__)
@@ -109,6 +110,8 @@ class Journal:
         self.opened: dict[str, Place] = {}
         self.strays: dict[str, tuple[Place, int]] = {}  # closings without an opening, since which look
         self.looks = 0
+        self.fresh: dict[str, Record] = {}  # openings of this look, which most closings follow at once
+        self.fresh_bytes = 0
 
     def calls(self) -> Iterator[Call]:
         """Every call that is over and was not given out yet.
@@ -117,6 +120,7 @@ class Journal:
         whatever segment; so a call that opened there and is still open after this look never closed.
         """
         self.looks += 1
+        self.forget()
         self.discover()
         left = [segment for segment in self.segments.values() if segment.is_left()]
         self.discover()
@@ -126,6 +130,7 @@ class Journal:
         yield from self.unopened()
         for segment in left:
             yield from self.interrupted(segment)
+        self.forget()
 
     def discover(self) -> None:
         """Take up new segments, in the order they were written."""
@@ -143,12 +148,22 @@ class Journal:
         elif record.kind == OPENED:
             self.opened[record.id] = place
             place.segment.open.add(record.id)
+            self.remember(place, record)
         elif opening := self.opened.pop(record.id, None):
             opening.segment.open.discard(record.id)
-            yield Call(record.id, again(opening), record)
+            yield Call(record.id, self.fresh.pop(record.id, None) or again(opening), record)
         else:
             self.strays[record.id] = (place, self.looks)
             place.segment.strays += 1
+
+    def remember(self, place: Place, record: Record) -> None:
+        self.fresh_bytes += place.end - place.start
+        if self.fresh_bytes > FRESH_BYTES:
+            self.forget()
+        self.fresh[record.id] = record
+
+    def forget(self) -> None:
+        self.fresh, self.fresh_bytes = {}, 0
 
     def unopened(self) -> Iterator[Call]:
         """Closings whose openings are damaged: those written while we read came up by the next look."""

@@ -24,7 +24,8 @@ from providers.types import Usage
 
 Row = dict[str, Any]
 
-SMALL = 16 << 10  # bytes up to which a small window compresses as well, and five times as fast
+TINY = 1 << 10  # bytes below which to compress costs more than to keep
+SMALL = 4 << 10  # bytes up to which a small window compresses as well, and three times as fast
 LARGEST = 2**53  # a count beyond is no count, and JSON would not carry it
 MOST = Decimal(10) ** 8  # dollars the column holds
 METADATA_VALUES = 64  # of one call that can be searched for
@@ -82,12 +83,9 @@ def rows(call: Call) -> Rows:
     bodies = {body.kind: body for record in (call.opened, call.closed) if record for body in record.bodies}
     metadata = texts(opened.get("metadata"))
     log: Row = {"id": call.id, "created_at": moment(call.id, opened.get("time")), "metadata": metadata}
-    for name, length in TEXTS_OPENED.items():
-        log[name] = text(opened.get(name), length)
-    for name, length in TEXTS_CLOSED.items():
-        log[name] = text(closed.get(name), length)
-    for name in TIMES:
-        log[name] = number(closed.get(name))
+    log |= {name: text(opened.get(name), length) for name, length in TEXTS_OPENED.items()}
+    log |= {name: text(closed.get(name), length) for name, length in TEXTS_CLOSED.items()}
+    log |= {name: number(closed.get(name)) for name in TIMES}
     log["model"] = text(closed.get("model") or opened.get("model"), NAME)
     log["stream"] = bool(opened.get("stream"))
     log |= ending(call, closed) | usage(log, opened, closed, bodies, known=call.closed is not None)
@@ -135,7 +133,8 @@ def number(value: Any) -> float | None:
 
 
 def count(value: Any) -> int:
-    return min(max(int(value or 0), 0), LARGEST)
+    number = int(value or 0)
+    return number if 0 <= number <= LARGEST else 0 if number < 0 else LARGEST
 
 
 def moment(call: str, seconds: float | None) -> datetime:
@@ -201,9 +200,11 @@ def stored(call: str, body: Body) -> Row:
 
 
 def compressed(content: bytes) -> bytes:
+    if len(content) < TINY:
+        return zlib.compress(content, 0)
     if len(content) > SMALL:
         return zlib.compress(content, 3)
-    small = zlib.compressobj(level=3, wbits=12, memLevel=5)
+    small = zlib.compressobj(level=1, wbits=12, memLevel=3)
     return small.compress(content) + small.flush()
 
 

@@ -7,8 +7,7 @@ row the database refuses is found by halving its batch, and set aside as a file.
 import base64
 import json
 import logging
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -131,8 +130,8 @@ def insert(connection: BaseDatabaseWrapper, model: type[Model], rows: Sequence[R
             source = f"SELECT {', '.join(columns)} FROM json_populate_recordset(NULL::{table}, %s)"  # noqa: S608
             cursor.execute(f"{into} {source} ON CONFLICT DO NOTHING", [orjson.dumps(rows, in_json).decode()])
         else:
-            places = ", ".join(f"%({name})s" for name in columns)
-            told = [{name: in_sqlite(name, value) for name, value in row.items()} for row in rows]
+            places = ", ".join(["%s"] * len(columns))
+            told = [tuple(in_sqlite(row).values()) for row in rows]
             cursor.executemany(f"{into} VALUES ({places}) ON CONFLICT DO NOTHING", told)
 
 
@@ -145,12 +144,21 @@ def in_json(value: Any) -> str:
     raise TypeError(f"{type(value).__name__} in a row")
 
 
-def in_sqlite(name: str, value: Any) -> Any:
-    """As Django stores it: ids as hexadecimal, times in UTC without saying so, JSON as text."""
-    if isinstance(value, (dict, list)):
-        return orjson.dumps(value).decode()
-    if isinstance(value, datetime):
-        return value.replace(tzinfo=None).isoformat(" ", "microseconds")
-    if isinstance(value, Decimal):
-        return str(value)
-    return value.replace("-", "") if name in {"id", "log"} else value
+def in_sqlite(row: Row) -> Row:
+    """As Django stores it: ids as hexadecimal, times in UTC without saying so, JSON and decimals as text."""
+    told = dict(row)
+    for name, store in IN_SQLITE.items():
+        if (value := row.get(name)) is not None:
+            told[name] = store(value)
+    return told
+
+
+IN_SQLITE: dict[str, Callable[[Any], str]] = {
+    "id": lambda value: value.replace("-", ""),
+    "log": lambda value: value.replace("-", ""),
+    "created_at": lambda value: value.replace(tzinfo=None).isoformat(" ", "microseconds"),
+    "cost": str,
+    "metadata": lambda value: orjson.dumps(value).decode(),
+    "attempts": lambda value: orjson.dumps(value).decode(),
+    "ignored": lambda value: orjson.dumps(value).decode(),
+}

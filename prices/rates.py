@@ -102,14 +102,14 @@ def charge(of: Rates, usage: Usage) -> Price:
     """Multiply; a bucket that was used and has no price makes the whole unpriced."""
     if of.free:
         return Price(NOTHING, "free")
-    whole_input = sum(getattr(usage, bucket) for bucket in FOR_INPUT)
+    used = [(bucket, count) for bucket in BUCKETS if (count := getattr(usage, bucket))]
+    whole_input = sum(count for bucket, count in used if bucket in FOR_INPUT)
     amount = of.call
-    for bucket in BUCKETS:
-        if count := getattr(usage, bucket):
-            rate = of.buckets.get(bucket)
-            if rate is None:
-                return UNPRICED
-            amount += rate(whole_input) * count
+    for bucket, count in used:
+        rate = of.buckets.get(bucket)
+        if rate is None:
+            return UNPRICED
+        amount += rate(whole_input) * count
     return Price(amount, "priced")
 
 
