@@ -211,36 +211,41 @@ class Caller:
 
     def environ(self, work: Work) -> dict[str, Any]:
         """What gunicorn hands over for the request of `make bench`."""
-        body = load.body(stream=work.stream).encode()
         return {
-            "wsgi.errors": io.StringIO(),
-            "wsgi.version": (1, 0),
-            "wsgi.multithread": True,
-            "wsgi.multiprocess": False,
-            "wsgi.run_once": False,
-            "wsgi.input_terminated": True,
-            "wsgi.input": io.BytesIO(body),
-            "wsgi.url_scheme": "http",
+            **SERVED,
+            "wsgi.input": io.BytesIO(BODIES[work.stream]),
             "gunicorn.socket": self.client,
-            "REQUEST_METHOD": "POST",
-            "QUERY_STRING": "",
-            "RAW_URI": load.PATH,
-            "SERVER_PROTOCOL": "HTTP/1.1",
-            "SERVER_SOFTWARE": "gunicorn",
-            "SERVER_NAME": "127.0.0.1",
-            "SERVER_PORT": "8000",
-            "REMOTE_ADDR": "127.0.0.1",
-            "REMOTE_PORT": "50000",
-            "PATH_INFO": load.PATH,
-            "SCRIPT_NAME": "",
-            "CONTENT_TYPE": "application/json",
-            "CONTENT_LENGTH": str(len(body)),
-            "HTTP_HOST": "127.0.0.1:8000",
-            "HTTP_USER_AGENT": "OpenAI/Python 2.8.0",
-            "HTTP_ACCEPT": "application/json",
+            "CONTENT_LENGTH": str(len(BODIES[work.stream])),
             "HTTP_X_PORTKEY_API_KEY": self.key,
             "HTTP_X_PORTKEY_VIRTUAL_KEY": work.provider,
         }
+
+
+BODIES = {stream: load.body(stream=stream).encode() for stream in (False, True)}
+SERVED = {
+    "wsgi.errors": io.StringIO(),
+    "wsgi.version": (1, 0),
+    "wsgi.multithread": True,
+    "wsgi.multiprocess": False,
+    "wsgi.run_once": False,
+    "wsgi.input_terminated": True,
+    "wsgi.url_scheme": "http",
+    "REQUEST_METHOD": "POST",
+    "QUERY_STRING": "",
+    "RAW_URI": load.PATH,
+    "SERVER_PROTOCOL": "HTTP/1.1",
+    "SERVER_SOFTWARE": "gunicorn",
+    "SERVER_NAME": "127.0.0.1",
+    "SERVER_PORT": "8000",
+    "REMOTE_ADDR": "127.0.0.1",
+    "REMOTE_PORT": "50000",
+    "PATH_INFO": load.PATH,
+    "SCRIPT_NAME": "",
+    "CONTENT_TYPE": "application/json",
+    "HTTP_HOST": "127.0.0.1:8000",
+    "HTTP_USER_AGENT": "OpenAI/Python 2.8.0",
+    "HTTP_ACCEPT": "application/json",
+}
 
 
 class Played:
