@@ -27,6 +27,7 @@ METADATA_NETWORKS = [
         "fd20:ce::254/128",  # Google
     )
 ]
+IPV4_AT_THE_END = [ipaddress.ip_network(prefix) for prefix in ("::/96", "64:ff9b::/96", "64:ff9b:1::/48")]
 
 
 def base_url(custom_host: str) -> str:
@@ -84,6 +85,6 @@ def meanings(
     if isinstance(address, ipaddress.IPv4Address):
         return [address]
     hidden = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
-    if address.packed[:12] in (bytes.fromhex("0064ff9b") + bytes(8), bytes(12)):
+    if any(address in prefix for prefix in IPV4_AT_THE_END):
         hidden.append(ipaddress.IPv4Address(address.packed[12:]))
     return [address, *(found for found in hidden if found is not None)]

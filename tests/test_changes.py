@@ -75,10 +75,10 @@ def test_what_is_made_on_the_way_can_be_added(db: None, seen: Seen) -> None:
 
 def test_what_is_deleted_is_told(seen: Seen) -> None:
     doomed = Workspace.objects.create(name="Old", slug="old")
-    id = str(doomed.pk)
+    pk = str(doomed.pk)
     with changing(doomed):
         doomed.delete()
-    assert seen.look() == [{("workspace", id)}]
+    assert seen.look() == [{("workspace", pk)}]
 
 
 def test_many_rows_are_changed_and_told_at_once(workspace: Workspace, seen: Seen) -> None:
@@ -165,10 +165,7 @@ def test_last_used_takes_more_keys_than_fit_one_statement(workspace: Workspace) 
     now = timezone.now()
     keys = [create_api_key(workspace, str(number))[0] for number in range(3)]
     keys += ApiKey.objects.bulk_create(
-        [
-            ApiKey(name=str(number), workspace=workspace, digest=str(number), hint="")
-            for number in range(250)
-        ]
+        [ApiKey(name=str(number), workspace=workspace, digest=str(number), hint="") for number in range(250)]
     )
     ApiKey.objects.all().used({key.pk: now for key in keys})
     assert ApiKey.objects.filter(last_used_at=now).count() == 253
@@ -217,11 +214,16 @@ def test_a_revoked_key_is_refused_within_a_second(watching: None) -> None:
     assert callers.find(token).id == str(key.pk)
     changes.change_all(ApiKey.objects.filter(pk=key.pk), revoked_at=timezone.now())
     begun = time.monotonic()
-    with pytest.raises(KeyRefused):
-        while time.monotonic() - begun < 5:
-            callers.find(token)
-            time.sleep(0.01)
+    while accepted(token) and time.monotonic() - begun < 5:
+        time.sleep(0.01)
     assert time.monotonic() - begun < 1
+
+
+def accepted(token: str) -> bool:
+    try:
+        return bool(callers.find(token))
+    except KeyRefused:
+        return False
 
 
 def test_the_watch_survives_a_database_that_is_away(
@@ -243,4 +245,3 @@ def test_the_watch_survives_a_database_that_is_away(
     assert [record.getMessage() for record in caplog.records] == [
         "Changes of keys cannot be looked for: away"
     ]
-
