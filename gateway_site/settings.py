@@ -9,6 +9,7 @@ import environ
 from gateway_site import env
 
 VERSION = re.findall(r"^## \[(\d.*?)\]", (env.ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)[0]
+BASE_DIR = env.ROOT
 DATA_DIR = env.data_dir()
 
 SECRET_KEY = env.secret("SECRET_KEY", DATA_DIR / "secrets" / "secret_key")

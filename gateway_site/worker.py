@@ -1,0 +1,60 @@
+"""gunicorn's gevent worker, which says goodbye in time.
+
+At SIGTERM gunicorn waits for whatever is open and then cuts it off. Here idle connections are let go at
+once, so that they delay nothing, and calls still running after GRACE_SECONDS are told to end, so that their
+clients get an error event and their records are closed.
+
+Nothing of ours is imported before the fork: modules must meet the standard library as gevent leaves it.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+import gevent
+from gunicorn.http.errors import NoMoreData
+from gunicorn.workers.ggevent import GeventWorker
+
+from gateway_site import env
+
+
+class Worker(GeventWorker):  # type: ignore[misc]
+    """`idle`: the greenlets that wait for a request; `leaving`: set by gunicorn.conf.py when the worker ends."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.idle: set[gevent.Greenlet] = set()
+        self.leaving: threading.Event | None = None
+
+    @contextmanager
+    def timeout_ctx(self) -> Iterator[None]:
+        """gunicorn waits for a connection's next request within this, at most `keepalive` seconds."""
+        greenlet = gevent.getcurrent()
+        self.idle.add(greenlet)
+        try:
+            with super().timeout_ctx():
+                yield
+        finally:
+            self.idle.discard(greenlet)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """SIGTERM."""
+        super().handle_exit(sig, frame)
+        gevent.spawn(self._leave, env.number("GRACE_SECONDS", 120))
+
+    def _leave(self, grace: float) -> None:
+        from proxy import watch
+
+        until = time.monotonic() + grace
+        while (left := until - time.monotonic()) > 0:
+            gevent.get_hub().loop.run_callback(self._let_go)
+            gevent.sleep(min(left, 0.5))
+        watch.interrupt_all()
+
+    def _let_go(self) -> None:
+        """Close idle connections. Runs in the hub, so that none of them can become busy meanwhile."""
+        for greenlet in list(self.idle):
+            greenlet.throw(NoMoreData())
