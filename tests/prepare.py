@@ -23,17 +23,34 @@ def main(own_provider: str, own_secret: str) -> None:
     from django.contrib.auth import get_user_model
 
     get_user_model().objects.create_superuser(ADMIN, password=PASSWORD)
-    made = {"api_key": command("create_api_key", "tests"), "organisation_key": organisation_key()}
+    made = {
+        "api_key": command("create_api_key", "tests"),
+        "reading_key": command("create_api_key", "reading", scope=["logs.read"]),
+        "organisation_key": organisation_key(),
+        "others_key": others(settings.SANDBOX_KEY),
+    }
     for provider in ("openai", "anthropic"):
         virtual_key(f"{provider}-sandbox", provider, settings.SANDBOX_KEY, f"sandbox://{provider}/v1")
         virtual_key(f"{provider}-own", provider, own_secret, f"{own_provider}/v1")
     print(json.dumps(made))
 
 
-def virtual_key(slug: str, provider: str, secret: str, host: str) -> None:
+def virtual_key(slug: str, provider: str, secret: str, host: str, **options: str) -> None:
     os.environ["TEST_SECRET"] = secret
-    options = {"provider": provider, "slug": slug, "key_env": "TEST_SECRET", "custom_host": host}
+    options |= {"provider": provider, "slug": slug, "key_env": "TEST_SECRET", "custom_host": host}
     assert command("create_virtual_key", slug, **options) == slug
+
+
+def others(secret: str) -> str:
+    """A workspace beside the default one, with a virtual key; its API key."""
+    from keys.changes import changing
+    from keys.models import Workspace
+
+    workspace = Workspace(name="Others", slug="others")
+    with changing(workspace):
+        workspace.save()
+    virtual_key("others-sandbox", "openai", secret, "sandbox://openai/v1", workspace="others")
+    return command("create_api_key", "theirs", workspace="others")
 
 
 def organisation_key() -> str:
@@ -47,7 +64,7 @@ def organisation_key() -> str:
     return token
 
 
-def command(name: str, *arguments: str, **options: str) -> str:
+def command(name: str, *arguments: str, **options: str | list[str]) -> str:
     """What the command prints on standard output."""
     said = io.StringIO()
     call_command(name, *arguments, stdout=said, **options)

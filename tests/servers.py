@@ -20,8 +20,8 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +73,6 @@ class Gatehouse:
     keys: dict[str, str]
     database_url: str = ""
     master: subprocess.Popen[bytes] | None = None
-    on_start: Callable[[], None] = field(default=lambda: None)
 
     @property
     def url(self) -> str:
@@ -90,18 +89,18 @@ class Gatehouse:
 
     # Life and death.
 
-    def start(self, command: tuple[str, ...] = ("-m", "gunicorn")) -> None:
-        """Start all of it; returns when it says that it is ready."""
+    def start(self, within: Iterable[str] = ()) -> None:
+        """Start all of it, by way of the command `within`; returns when it says that it is ready."""
+        self.launch(within)
+        self.wait_until_ready()
+
+    def launch(self, within: Iterable[str] = ()) -> None:
+        """The same, without the wait."""
+        command = [*within, sys.executable, "-m", "gunicorn"]
         with self.log.open("ab") as log:
             self.master = subprocess.Popen(
-                [sys.executable, *command],
-                cwd=ROOT,
-                env=self.environment,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
+                command, cwd=ROOT, env=self.environment, stdout=log, stderr=log, start_new_session=True
             )
-        self.wait_until_ready()
 
     def wait_until_ready(self, seconds: float = 30) -> None:
         def ready() -> bool:
@@ -281,12 +280,13 @@ class Yard:
 
     def close(self) -> None:
         self.provider.close()
-        if "postgres" in self.__dict__:
-            self.postgres.close()
+        if "server" in self.__dict__:
+            self.server.close()
         shutil.rmtree(self.home)
 
     @functools.cached_property
-    def postgres(self) -> postgres.Own | postgres.Given:
+    def server(self) -> postgres.Own | postgres.Given:
+        """The PostgreSQL that is never stopped."""
         return postgres.start()
 
     @functools.cached_property
@@ -297,7 +297,7 @@ class Yard:
     @functools.cached_property
     def postgres_template(self) -> tuple[str, dict[str, str]]:
         name = self.database("template")
-        url = self.postgres.create(name)
+        url = self.server.create(name)
         return name, self.prepare(self.home / "template-of-postgres", {"DATABASE_URL": url})
 
     def prepare(self, data: Path, more: dict[str, str]) -> dict[str, str]:
@@ -341,7 +341,7 @@ class Yard:
         else:
             (home / "data").mkdir(mode=0o700)
             template, keys = self.postgres_template
-            url = env["DATABASE_URL"] = self.postgres.create(self.database(home.name), template)
+            url = env["DATABASE_URL"] = self.server.create(self.database(home.name), template)
         gatehouse = Gatehouse(home / "data", port, env, keys, url)
         try:
             yield gatehouse
@@ -349,7 +349,7 @@ class Yard:
             if gatehouse.master:
                 gatehouse.stop(10)
             if url and not on:
-                self.postgres.drop(self.database(home.name))
+                self.server.drop(self.database(home.name))
 
 
 def environment(data: Path, port: int) -> dict[str, str]:

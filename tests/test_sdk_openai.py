@@ -76,7 +76,7 @@ def test_an_unknown_key_is_an_authentication_error(gatehouse):
 
 def test_an_error_amid_a_stream_is_raised(client):
     stream = client.chat.completions.create(
-        model=MODEL, messages=[user("[[events 5]] [[error-event 3]]")], stream=True
+        model=MODEL, messages=[user("[[events 9]] [[error-event 6]]")], stream=True
     )
     with pytest.raises(openai.APIError):
         list(stream)
@@ -84,7 +84,7 @@ def test_an_error_amid_a_stream_is_raised(client):
 
 def test_a_stream_cut_short_is_raised(client):
     stream = client.chat.completions.create(
-        model=MODEL, messages=[user("[[events 5]] [[cut 3]]")], stream=True
+        model=MODEL, messages=[user("[[events 9]] [[cut 6]]")], stream=True
     )
     with pytest.raises(openai.APIError):
         list(stream)
