@@ -7,6 +7,8 @@ partitioned by month of that id (logs/partitions.py). Rows are written by logs/i
 
 from django.db import models
 
+from keys.models.base import Visible
+
 ID, NAME, LONG, NAMED = 64, 255, 1024, 128  # lengths: an id, a name, a path, a metadata key or value
 MESSAGE = 4096
 
@@ -94,6 +96,8 @@ class RequestLog(models.Model):
     metadata = models.JSONField(default=dict, blank=True)
     client_address = models.CharField(max_length=ID, blank=True)
     sdk = models.CharField(max_length=NAME, blank=True)
+
+    objects = Visible["RequestLog"].as_manager()
 
     class Meta:
         verbose_name = "request"
