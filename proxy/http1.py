@@ -99,6 +99,8 @@ def _headers(lines: list[str]) -> Headers:
         if not colon:
             raise ValueError("one of its headers has no colon")
         value = value.strip()
+        if "\r" in value or "\0" in value:
+            raise ValueError("one of its headers has a line break in it")
         known = dict.get(headers, last)
         dict.__setitem__(headers, last, value if known is None else f"{known}, {value}")
     return headers

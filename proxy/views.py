@@ -61,8 +61,8 @@ def response(outcome: Outcome, headers: Headers) -> HttpResponseBase:
     else:
         body = pretty(outcome.body, headers)
         made = HttpResponse(body, status=outcome.status, content_type=outcome.content_type)
-    for name, value in outcome.headers.items():
-        made[name] = value
+    # Django would encode and check each name and value again; proxy/http1.py let no line end through.
+    made.headers._store |= {name.lower(): (name, value) for name, value in outcome.headers.items()}
     return made
 
 
