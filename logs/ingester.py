@@ -78,7 +78,7 @@ class Ingester:
         for call in calls:
             try:
                 yield rows(call)
-            except (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
+            except (ValueError, TypeError, AttributeError, ArithmeticError, LookupError, RecursionError) as error:
                 reason = f"{type(error).__name__}: {error}"
                 if not self.insisting(lambda call=call, reason=reason: self.set_aside(call, reason)):  # type: ignore[misc]
                     return

@@ -88,7 +88,8 @@ def rows(call: Call) -> Rows:
     log |= {name: number(closed.get(name)) for name in TIMES}
     log["model"] = text(closed.get("model") or opened.get("model"), NAME)
     log["stream"] = bool(opened.get("stream"))
-    log |= ending(call, closed) | usage(log, opened, closed, bodies, known=call.closed is not None)
+    log |= ending(call, closed)
+    log |= usage(log, opened, closed, bodies, known=call.closed is not None)
     return Rows(log, [stored(call.id, body) for body in bodies.values()], searchable(log, metadata))
 
 
