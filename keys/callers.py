@@ -72,7 +72,7 @@ def load(digest: str) -> tuple[Caller, list[Tag]] | None:
     tags = [(ApiKey.kind, str(key.pk))]
     if key.workspace is not None:
         tags.append((key.workspace.kind, str(key.workspace.pk)))
-    organisation_id = str(key.organisation)  # type: ignore[attr-defined] - the annotation
+    organisation_id = str(key.organisation)  # type: ignore[attr-defined]  # the annotation
     return caller_of(key, organisation_id, digest), tags
 
 

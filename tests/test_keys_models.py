@@ -32,7 +32,7 @@ def test_an_organisations_key_has_no_workspace_and_every_other_has_one(workspace
 
 
 def test_a_users_key_has_a_user(workspace: Workspace) -> None:
-    user = User.objects.create_user("ada")
+    user = User.objects.create(username="ada")
     key(type="workspace-user", workspace=workspace, user=user).save()
     with pytest.raises(IntegrityError), transaction.atomic():
         key(type="workspace-user", workspace=workspace).save()

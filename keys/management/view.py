@@ -111,4 +111,4 @@ class Unbuilt(ManagementView):
         raise NotBuilt
 
     get = post = put = patch = delete = refuse
-    options = refuse  # type: ignore[assignment] - a Request is what DRF hands it
+    options = refuse  # type: ignore[assignment]  # a Request is what DRF hands it
