@@ -10,7 +10,11 @@ run: ## a server with everything it needs, at http://127.0.0.1:8000
 	@$(PYTHON) scripts/set_up.py requirements.txt
 	@exec $(BIN)/python -m gateway_site.run
 
-test: ## every test; names those that need something this machine lacks
+NODE_PACKAGES := tests/node/node_modules/.package-lock.json
+$(NODE_PACKAGES): tests/node/package-lock.json
+	@! command -v npm >/dev/null || { npm ci --prefix tests/node --no-audit --no-fund --loglevel=error && touch $@; } || true
+
+test: $(NODE_PACKAGES) ## every test; names those that need something this machine lacks
 	@$(PYTHON) scripts/set_up.py requirements-dev.txt
 	@$(BIN)/python -m pytest
 

@@ -38,6 +38,7 @@ def main() -> int:
     make_data_dir(data)
     make_secrets(data)
     refuse_a_taken_port(host, port)
+    os.environ["DJANGO_SETTINGS_MODULE"] = "gateway_site.settings"
     os.environ.setdefault("SANDBOX", "1")
     prepared = subprocess.run([sys.executable, "-m", "gateway_site.prepare"], cwd=env.ROOT)
     if prepared.returncode:

@@ -7,9 +7,11 @@ its absence is a failure.
 import os
 import shutil
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
+PACKAGES = Path(__file__).parent / "node" / "node_modules"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 LEFT_OUT = pytest.StashKey[Counter[str]]()
 
@@ -20,14 +22,14 @@ def chromium() -> str | None:
 
 
 def node() -> str | None:
-    """Node's path, if npm, which installs the packages its tests use, is there as well."""
-    return shutil.which("node") if shutil.which("npm") else None
+    """Node's path, if the packages its tests use are there as well; `make test` installs them by npm."""
+    return shutil.which("node") if PACKAGES.is_dir() else None
 
 
 # For each mark: the tool's name, where it is, how to get it.
 NEEDS = {
     "browser": ("chromium", chromium, "install chromium"),
-    "node": ("node", node, "install nodejs and npm"),
+    "node": ("node", node, "install nodejs and npm, then run: npm ci --prefix tests/node"),
 }
 
 
