@@ -24,6 +24,8 @@ EVERY_SECONDS = 0.5
 SYNC_SECONDS = 1.0
 AGAIN_SECONDS = 1.0  # while the database is away
 
+UNREADABLE = (ValueError, TypeError, AttributeError, ArithmeticError, LookupError, RecursionError)
+
 logger = logging.getLogger(__name__)
 
 
@@ -78,7 +80,7 @@ class Ingester:
         for call in calls:
             try:
                 yield rows(call)
-            except (ValueError, TypeError, AttributeError, ArithmeticError, LookupError, RecursionError) as error:
+            except UNREADABLE as error:
                 reason = f"{type(error).__name__}: {error}"
                 if not self.insisting(lambda call=call, reason=reason: self.set_aside(call, reason)):  # type: ignore[misc]
                     return

@@ -171,13 +171,9 @@ class Writer:
         here = self.segment
         if here is not None and here.offset + size + kept * CLOSING_BYTES <= self.calm:
             return here
-        if self.fits(size, kept):
-            return self.onward(size)
-        if self.spare is None and not self.allocating:
-            self.allocate()
-            if self.fits(size, kept):
-                return self.onward(size)
-        return None
+        if not self.fits(size, kept):
+            self.hurry()
+        return self.onward(size) if self.fits(size, kept) else None
 
     def fits(self, size: int, kept: int) -> bool:
         here = self.segment.left if self.segment else 0
@@ -190,6 +186,18 @@ class Writer:
             return False
         return here // CLOSING_BYTES + there // CLOSING_BYTES >= kept
 
+    def hurry(self) -> None:
+        """Have the spare segment now: the one that is being made, or one made here and now."""
+        while self.allocating:
+            get_original("time", "sleep")(0.0005)
+        if self.spare is None and self.may_allocate:
+            self.allocate()
+
+    @property
+    def may_allocate(self) -> bool:
+        """Not at once again after a failure."""
+        return time.monotonic() - self.failed_at >= AGAIN_SECONDS
+
     def onward(self, size: int) -> Segment:
         """Move on to the next segment if this one is too short; have another one made in good time."""
         if self.segment is None or self.segment.left < size:
@@ -198,17 +206,17 @@ class Writer:
                 past.release()
         assert self.segment is not None
         self.calm = self.segment.size if self.spare else self.segment.size // 2
-        if self.spare is None and not self.allocating and self.segment.offset + size > self.calm:
+        due = self.spare is None and self.segment.offset + size > self.calm
+        if due and not self.allocating and self.may_allocate:
             self.allocating = True
             # a thread of the system even under gevent: allocating must not hold the loop
             get_original("_thread", "start_new_thread")(self.allocate, ())
         return self.segment
 
     def allocate(self) -> None:
-        """Make the spare segment, unless the last try failed just now."""
+        """Make the spare segment."""
         try:
-            if time.monotonic() - self.failed_at >= AGAIN_SECONDS:
-                self.spare = self.made()
+            self.spare = self.made()
         except OSError as error:
             self.failed_at = time.monotonic()
             logger.error("No new journal segment in %s: %s", self.folder, error.strerror)  # noqa: TRY400
