@@ -22,7 +22,7 @@ from gateway_site import env
 
 
 class Worker(GeventWorker):  # type: ignore[misc]
-    """`idle`: the greenlets that wait for a request; `leaving`: set by gunicorn.conf.py when the worker ends."""
+    """`idle`: the greenlets that wait for a request. `leaving`: set when the worker ends."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
