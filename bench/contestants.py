@@ -59,7 +59,8 @@ def gatehouse(processes: Processes, nginx: Nginx, folder: Path, core: int) -> Co
     folder.mkdir(mode=0o700)
     port = free_port()
     env = gatehouse_settings(folder, port)
-    run(env, "-m", "gateway_site.prepare")
+    for database in ("default", "logs"):
+        run(env, "manage.py", "migrate", "--database", database)
     key = run(env, "manage.py", "create_api_key", "bench")
     for kind in KINDS:
         command = ["create_virtual_key", f"bench-{kind}", "--provider", "openai", "--slug", f"bench-{kind}"]

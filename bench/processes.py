@@ -23,7 +23,8 @@ GRACE = 10.0  # seconds to end in good order
 class Processes:
     """What this run has started, by name; leaving the context ends it all."""
 
-    def __init__(self) -> None:
+    def __init__(self, logs: Path) -> None:
+        self.logs = logs
         self.run = uuid.uuid4().hex
         self.started: list[subprocess.Popen[bytes]] = []
 
@@ -50,17 +51,20 @@ class Processes:
     ) -> None:
         """Start `command` under `name`; it and its children may run on `core` alone."""
         environment = {**(os.environ if env is None else env), MARK: f"{self.run}/{name}"}
-        log = subprocess.DEVNULL if os.environ.get("BENCH_QUIET") else None
-        self.started.append(
-            subprocess.Popen(
+        with self.log(name).open("wb") as log:
+            process = subprocess.Popen(
                 command,
                 env=environment,
                 cwd=cwd,
-                stdout=subprocess.DEVNULL,
+                stdout=log,
                 stderr=log,
                 preexec_fn=lambda: os.sched_setaffinity(0, {core}),
             )
-        )
+        self.started.append(process)
+
+    def log(self, name: str) -> Path:
+        """What a process and its children have said."""
+        return self.logs / f"{name}.log"
 
     def of(self, name: str) -> list[int]:
         """The processes started under `name`, and their children."""

@@ -11,6 +11,7 @@ found is printed, and written into docs/benchmarks.md between two marks.
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -29,7 +30,7 @@ CROWD = 1000
 AT_ONCE = 32  # streams at a time while their CPU is counted: below what any contestant can serve
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "gatehouse-bench"
 Seen = TypeVar("Seen")
-INGESTED_WITHIN = 120.0  # seconds to wait at most for the log to catch up
+INGESTED_WITHIN = 60.0  # seconds to wait at most for the log to catch up
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +73,25 @@ def main() -> int:
         print(f"The benchmark needs {lacking}.", file=sys.stderr)
         return 1
     pace = QUICK if wanted.quick else FULL
-    with tempfile.TemporaryDirectory(prefix="gatehouse-bench-") as name, Processes() as processes:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # and take away what was started
+    with tempfile.TemporaryDirectory(prefix="gatehouse-bench-") as name, Processes(Path(name)) as processes:
         server, other = sorted(os.sched_getaffinity(0))[:2]
         bench = Bench(processes, Path(name), pace, server=server, other=other)
         found, alone = bench.run(wanted.only)
+        complaints(found, processes)
     table = report.table(found, alone, quick=wanted.quick)
     print(table)
     if not wanted.print:
         report.write(ROOT / "docs" / "benchmarks.md", table)
     return 0
+
+
+def complaints(found: list["Found"], processes: Processes) -> None:
+    """Show the end of what a contestant logged, if it complained."""
+    for each in found:
+        said = processes.log(each.contestant.name).read_text(errors="replace")
+        if "Traceback" in said or "ERROR" in said:
+            say(f"{each.contestant.name} complained:\n{said[-3000:]}")
 
 
 def options() -> argparse.Namespace:
