@@ -5,7 +5,7 @@ the standard library's json writes and reads them.
 """
 
 import json
-from typing import Any
+from typing import Any, Never
 
 import orjson
 
@@ -24,3 +24,18 @@ def loads(text: bytes | str) -> Any:
         return orjson.loads(text)
     except ValueError:
         return json.loads(text)
+
+
+def loads_strictly(text: bytes | bytearray) -> Any:
+    """The same, for a client's text: NaN and the infinities are Python's. The ValueError says where."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as refused:
+        try:
+            return json.loads(text, parse_constant=_no_constant)
+        except (ValueError, RecursionError):
+            raise refused from None
+
+
+def _no_constant(name: str) -> Never:
+    raise ValueError(name)

@@ -34,8 +34,8 @@ class Ask:
     """
 
     dialect: str
-    body: JSON
-    raw: bytes
+    body: JSON  # of a large one only what is short, if `raw` is a bytearray
+    raw: bytes | bytearray
     model: str
     strict: bool = True
     headers: Mapping[str, str] = field(default_factory=dict)  # lower-case names
@@ -48,7 +48,7 @@ class WireRequest:
     method: str
     url: str
     headers: dict[str, str]
-    body: bytes
+    body: bytes | bytearray
     ignored: tuple[str, ...] = ()
 
 
@@ -197,15 +197,16 @@ class Provider:
 
     def request(self, fn: str, ask: Ask, credential: Credential) -> WireRequest:
         """The client's call in the provider's words. Raises NotSupported, Unrenderable."""
+        body, ignored = self.operation(fn).format.body(self, ask)
+        return self.addressed(fn, ask, credential, body, ignored)
+
+    def addressed(
+        self, fn: str, ask: Ask, credential: Credential, body: bytes | bytearray, ignored: tuple[str, ...]
+    ) -> WireRequest:
+        """The request around a body that is in the provider's words already."""
         operation = self.operation(fn)
-        body, ignored = operation.format.body(self, ask)
-        return WireRequest(
-            operation.method,
-            self._url(operation, ask, credential),
-            self._headers(ask, credential),
-            body,
-            ignored,
-        )
+        url, headers = self._url(operation, ask, credential), self._headers(ask, credential)
+        return WireRequest(operation.method, url, headers, body, ignored)
 
     def answer(self, fn: str, ask: Ask, body: bytes, reading: Reading) -> bytes:
         """A whole 2xx answer in the client's dialect; fills `reading`. Raises Garbled."""

@@ -43,10 +43,12 @@ class Names:
 
 
 def _declared(ask: Ask) -> Iterator[str]:
-    for tool in ask.body.get("tools") or ():
+    """The names of all functions; what is no function is refused where tools are rendered."""
+    tools, functions = ask.body.get("tools"), ask.body.get("functions")
+    for tool in tools if isinstance(tools, list) else ():
         if isinstance(tool, dict) and isinstance(tool.get("function"), dict):
             yield str(tool["function"].get("name", ""))
-    for function in ask.body.get("functions") or ():
+    for function in functions if isinstance(functions, list) else ():
         if isinstance(function, dict):
             yield str(function.get("name", ""))
 

@@ -20,7 +20,7 @@ from providers.formats.anthropic.thinking import (
     render_thinking,
     thinking_of_effort,
 )
-from providers.formats.anthropic.tools import render_choice, render_tools
+from providers.formats.anthropic.tools import render_choice, render_parallel, render_tools
 from providers.types import Ask
 
 PERSONAL = re.compile(r"\S+@\S+\.\S+|\+?[\d\s().-]{7,}")
@@ -111,9 +111,9 @@ FIELDS = (
     Field("tools", via=render_tools, always=True),
     Field("functions", via=read_elsewhere),
     Field("web_search_options", via=read_elsewhere),
-    Field("tool_choice", via=render_choice, always=True),
-    Field("function_call", via=read_elsewhere),
-    Field("parallel_tool_calls", via=read_elsewhere),
+    Field("function_call", to="tool_choice", via=render_choice),
+    Field("tool_choice", via=render_choice),
+    Field("parallel_tool_calls", to="tool_choice", via=render_parallel),
     Field("reasoning_effort", to="thinking", via=thinking_of_effort),
     Field("thinking", via=render_thinking),
     Field("thinking", to="output_config.effort", via=effort_of_budget),

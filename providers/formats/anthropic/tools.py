@@ -68,17 +68,27 @@ def _web_search(options: Any) -> JSON:
 
 
 def render_choice(choice: Any, ask: Ask) -> Any:
-    """tool_choice, or the legacy function_call, with parallel_tool_calls; only where there are tools."""
-    if not (
-        ask.body.get("tools") or ask.body.get("functions") or ask.body.get("web_search_options") is not None
-    ):
+    """tool_choice, or the legacy function_call; sent only where there are tools, else refused upstream."""
+    if not _has_tools(ask):
         return None
+    return _choice(Names.of(ask), choice) or DROPPED
+
+
+def render_parallel(parallel: Any, ask: Ask) -> JSON | None:
+    """parallel_tool_calls is part of the choice there, but not of the choice of none."""
+    if not _has_tools(ask):
+        return None
+    choice = ask.body.get("tool_choice")
     choice = ask.body.get("function_call") if choice is None else choice
-    rendered = _choice(Names.of(ask), choice)
-    parallel = ask.body.get("parallel_tool_calls")
-    if parallel is None or (rendered or {}).get("type") == "none":
-        return DROPPED if rendered is None and choice is not None else rendered
-    return {**(rendered or {"type": "auto"}), "disable_parallel_tool_use": not parallel}
+    rendered = _choice(Names.of(ask), choice) or {"type": "auto"}
+    if rendered["type"] == "none":
+        return None
+    return {**rendered, "disable_parallel_tool_use": not parallel}
+
+
+def _has_tools(ask: Ask) -> bool:
+    body = ask.body
+    return bool(body.get("tools") or body.get("functions")) or body.get("web_search_options") is not None
 
 
 def _choice(names: Names, choice: Any) -> JSON | None:
