@@ -87,7 +87,7 @@ def test_a_call_can_be_tried_and_its_answer_stays_text(gatehouse):
         browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
         page = browser.new_page()
         errors = []
-        page.on("pageerror", errors.append)
+        page.on("pageerror", lambda error: errors.append(error))
         page.goto(f"{gatehouse.url}/docs/")
         page.fill("#api-key", gatehouse.api_key)
         page.select_option("select", "stream")

@@ -140,19 +140,22 @@ def reads() -> dict[str, str]:
     found: dict[str, str] = {}
     for path in READ_IN:
         for call in ast.walk(ast.parse(path.read_text())):
-            if isinstance(call, ast.Call) and is_reader(call.func) and isinstance(call.args[0], ast.Constant):
+            if (
+                isinstance(call, ast.Call)
+                and named(call) in READERS
+                and isinstance(call.args[0], ast.Constant)
+            ):
                 found[call.args[0].value] = found.get(call.args[0].value) or default_of(call)
     return found
 
 
-def is_reader(function: ast.expr) -> bool:
-    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-    return name in READERS
+def named(call: ast.Call) -> str:
+    return getattr(call.func, "attr", "") or getattr(call.func, "id", "")
 
 
 def default_of(call: ast.Call) -> str:
     given = [*call.args[1:2], *(word.value for word in call.keywords if word.arg == "default")]
-    if call.func.attr == "flag" and not given:
+    if named(call) == "flag" and not given:
         return "false"
     return str(given[0].value) if given and isinstance(given[0], ast.Constant) else ""
 
