@@ -32,6 +32,8 @@ SEGMENT_BYTES = 16 << 20
 CLOSING_BYTES = 4096  # kept free for the closing line of each open call
 AGAIN_SECONDS = 0.5  # after a segment could not be made
 
+Bytes = bytes | bytearray
+
 logger = logging.getLogger(__name__)
 
 
@@ -39,7 +41,7 @@ class Full(Exception):
     """There is no room to record another call."""
 
 
-def opened(call: str, facts: Mapping[str, Any], request: bytes | None) -> None:
+def opened(call: str, facts: Mapping[str, Any], request: Bytes | None) -> None:
     """Record that a call has opened; `request` is its body, None where it is not to be kept.
 
     Raises Full when neither this line nor, later, the closing one would be sure of its room.
@@ -47,7 +49,7 @@ def opened(call: str, facts: Mapping[str, Any], request: bytes | None) -> None:
     (_current or _fresh()).opened(call, facts, request)
 
 
-def closed(call: str, facts: Mapping[str, Any], bodies: Mapping[str, bytes]) -> None:
+def closed(call: str, facts: Mapping[str, Any], bodies: Mapping[str, Bytes]) -> None:
     """Record how a call went. For want of room its bodies are left out, then long facts, never the line.
 
     Bodies that were cut on the way here name their true sizes in the fact `body_sizes` (kind to bytes).
@@ -125,7 +127,7 @@ class Writer:
         self.failed_at = -AGAIN_SECONDS
         self.lock = threading.Lock()
 
-    def opened(self, call: str, facts: Mapping[str, Any], request: bytes | None) -> None:
+    def opened(self, call: str, facts: Mapping[str, Any], request: Bytes | None) -> None:
         bodies = () if request is None else [("request", request[: self.body_bytes], len(request))]
         line = segments.render(OPENED, call, encoded(facts), bodies, self.seed)
         with self.lock:
@@ -139,7 +141,7 @@ class Writer:
             segment.holds += 1
             self.calls[call] = segment
 
-    def closed(self, call: str, facts: Mapping[str, Any], bodies: Mapping[str, bytes]) -> None:
+    def closed(self, call: str, facts: Mapping[str, Any], bodies: Mapping[str, Bytes]) -> None:
         sizes = facts.get("body_sizes") or {}
         kept = [
             (kind, body[: self.body_bytes], max(len(body), sizes.get(kind, 0)))
@@ -155,7 +157,7 @@ class Writer:
             self.finish(call, segment, line)
             self.let_go(home)
 
-    def shortest(self, call: str, facts: Mapping[str, Any], bodies: Mapping[str, bytes]) -> bytes:
+    def shortest(self, call: str, facts: Mapping[str, Any], bodies: Mapping[str, Bytes]) -> bytes:
         """The closing line in the room that was kept for it."""
         told = {**facts, "bodies_dropped": sorted(bodies)}
         for drop in ("ignored", "body_sizes", "attempts", "error", "model_answered"):

@@ -1,8 +1,10 @@
 """When API keys and virtual keys were last used: gathered from the rows, told to their tables at times."""
 
+import contextlib
 import logging
 import time
-from collections.abc import Iterable
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 from django.db import DatabaseError, InterfaceError, connections
@@ -37,11 +39,17 @@ class LastUsed:
             return
         self.told_at = time.monotonic()
         try:
-            ApiKey.objects.used(self.api_keys)
-            VirtualKey.objects.used(self.virtual_keys)
+            ApiKey.objects.used(dict(by_id(self.api_keys)))
+            VirtualKey.objects.used(dict(by_id(self.virtual_keys)))
         except (DatabaseError, InterfaceError) as error:
             logger.warning("When keys were last used could not be written: %s", error)
+            connections["default"].close()
         else:
             self.api_keys, self.virtual_keys = {}, {}
-        finally:
-            connections["default"].close()
+
+
+def by_id(times: Mapping[str, datetime]) -> Iterator[tuple[uuid.UUID, datetime]]:
+    """Without what is no id of a key."""
+    for key, at in times.items():
+        with contextlib.suppress(ValueError):
+            yield uuid.UUID(key), at
