@@ -13,6 +13,8 @@ from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from django.db import Error as DatabaseError
+
 from keys.errors import DirectoryAway
 from keys.seldom import Seldom
 
@@ -113,23 +115,33 @@ class Shelf(Generic[K, V]):
             if under_way is not None and under_way.marks == self._marks:
                 return under_way
             load = self._loads[key] = Load[V](self._marks)
-        self._run(lambda: self._read(key, load))
+        try:
+            self._run(lambda: self._read(key, load))
+        except RuntimeError as error:  # no thread could be started
+            self._fail(load, error)
+            self._end(key, load)
         return load
 
     def _read(self, key: K, load: Load[V]) -> None:
         try:
-            found = self.kind.loader(key)
+            load.value = self._keep(key, self.kind.loader(key), load)
         except Exception as error:  # whatever it was, those who wait must be told
-            load.failed = True
-            if seldom.now(self.kind.name):
-                log.warning("No %s could be read: %s", self.kind.name, type(error).__name__, exc_info=error)
-        else:
-            load.value = self._keep(key, found, load)
+            self._fail(load, error)
         finally:
-            with self._lock:
-                if self._loads.get(key) is load:
-                    del self._loads[key]
-            load.done.set()
+            self._end(key, load)
+
+    def _fail(self, load: Load[V], error: Exception) -> None:
+        load.failed = True
+        if seldom.now(self.kind.name):
+            foreseen = isinstance(error, DatabaseError)
+            said = " ".join(str(error).split())
+            log.warning("No %s could be read: %s", self.kind.name, said, exc_info=None if foreseen else error)
+
+    def _end(self, key: K, load: Load[V]) -> None:
+        with self._lock:
+            if self._loads.get(key) is load:
+                del self._loads[key]
+        load.done.set()
 
     def _keep(self, key: K, found: tuple[V, Iterable[Tag]] | None, load: Load[V]) -> V | None:
         value, tags = found or (None, ())

@@ -232,6 +232,18 @@ def test_nobody_waits_longer_than_patience(world: World, patience: None) -> None
     slow.end()
 
 
+def test_a_process_that_can_start_no_thread_is_away_until_it_can(world: World) -> None:
+    def no_thread(work: Callable[[], None]) -> None:
+        raise RuntimeError("can't start new thread")
+
+    shelf = Shelf(Kind("thing", world.load), no_thread)
+    world.rows["a"] = "1"
+    with pytest.raises(DirectoryAway):
+        shelf.find("a")
+    shelf._run = lambda work: work()
+    assert shelf.find("a") == "1"
+
+
 def test_a_late_answer_is_kept(world: World, patience: None) -> None:
     slow = Slow(world)
     shelf = Shelf(Kind("thing", world.load), slow.run)
