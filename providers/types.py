@@ -34,8 +34,8 @@ class Ask:
     """
 
     dialect: str
-    body: JSON  # of a large one only what is short, if `raw` is a bytearray
-    raw: bytes | bytearray
+    body: JSON
+    raw: bytes
     model: str
     strict: bool = True
     headers: Mapping[str, str] = field(default_factory=dict)  # lower-case names

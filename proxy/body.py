@@ -3,21 +3,22 @@
 Django's `request.body` is empty for chunked uploads and ends at 2.5 MB.
 """
 
-import json
 import time
 from collections.abc import Mapping
-from typing import Any, Never
+from typing import Any
 
-import orjson
 from django.conf import settings
 from rest_framework.exceptions import ParseError
 
+from providers.json_text import loads_strictly
+from providers.types import JSON
+from proxy import apart
 from proxy.errors import BodyTooLarge
 
 SLICE = 256 * 1024  # bytes read before other calls get their turn
 
 
-def read(environ: Mapping[str, Any]) -> bytes:
+def read(environ: Mapping[str, Any]) -> bytes | bytearray:
     """The whole body, up to MAX_BODY_MB. Raises BodyTooLarge (413), or ParseError if it ended early."""
     limit = int(settings.MAX_BODY_MB * 1024 * 1024)
     length = announced(environ)
@@ -40,38 +41,26 @@ def announced(environ: Mapping[str, Any]) -> int | None:
     return int(text) if text.isdecimal() else None
 
 
-def slices(stream: Any, wanted: int) -> bytes:
+def slices(stream: Any, wanted: int) -> bytes | bytearray:
     """At most `wanted` bytes, a slice at a time; most bodies are one slice."""
     first: bytes = stream.read(min(wanted, SLICE))
     if len(first) < SLICE:
         return first
-    parts, left = [first], wanted - len(first)
-    while left > 0 and (part := stream.read(min(left, SLICE))):
-        parts.append(part)
-        left -= len(part)
+    body = bytearray(first)
+    while (left := wanted - len(body)) > 0 and (part := stream.read(min(left, SLICE))):
+        body += part
         time.sleep(0)
-    return b"".join(parts)
+    return body
 
 
-def parse(raw: bytes) -> dict[str, Any]:
-    """The JSON object in `raw`. Raises ParseError that says where it broke."""
+def parse(raw: bytes | bytearray) -> JSON:
+    """The JSON object in `raw`; of a large one only what is short. Raises ParseError: where it broke."""
+    if apart.is_large(raw):
+        return apart.parse(raw)
     try:
-        value = orjson.loads(raw)
-    except orjson.JSONDecodeError as error:
-        value = parse_slowly(raw, error)
+        value = loads_strictly(raw)
+    except ValueError as error:
+        raise ParseError(f"The body is not JSON: {error}.") from None
     if not isinstance(value, dict):
         raise ParseError("The body must be a JSON object.")
     return value
-
-
-def parse_slowly(raw: bytes, refused: orjson.JSONDecodeError) -> Any:
-    """JSON that orjson refuses and the standard allows: a lone surrogate, an integer beyond 64 bits."""
-    try:
-        return json.loads(raw, parse_constant=no_constant)
-    except (ValueError, RecursionError):
-        raise ParseError(f"The body is not JSON: {refused}.") from None
-
-
-def no_constant(name: str) -> Never:
-    """NaN and the infinities are Python's, not JSON's."""
-    raise ValueError(name)

@@ -84,8 +84,8 @@ class Call:
     fn: str
     dialect: str
     headers: Headers
-    body: JSON
-    raw: bytes
+    body: JSON  # of a large one only what is short (proxy/apart.py)
+    raw: bytes | bytearray
     model: str  # as the body has it, `@slug/` included
     stream: bool
     strict: bool
@@ -93,7 +93,7 @@ class Call:
     forward: tuple[str, ...] = field(default=())
 
 
-def read(fn: str, dialect: str, headers: Headers, raw: bytes) -> Call:
+def read(fn: str, dialect: str, headers: Headers, raw: bytes | bytearray) -> Call:
     """The call in `raw`. Raises InvalidRequest or ParseError (400), NotBuilt (501) for inline configs."""
     kind = headers.get("content-type", "")
     if kind and not kind.lower().lstrip().startswith(JSON_TYPES):

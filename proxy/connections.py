@@ -117,7 +117,9 @@ class Pool:
         """Keep a connection whose answer was read to its end."""
         now = connection.idle_since = time.monotonic()
         self.idle.append(connection)
-        while now - self.idle[0].idle_since >= IDLE_SECONDS or len(self.idle) > IDLE_CONNECTIONS:
+        while self.idle and (
+            now - self.idle[0].idle_since >= IDLE_SECONDS or len(self.idle) > IDLE_CONNECTIONS
+        ):
             self.idle.popleft().close()
 
     def connect(self, clock: Clock) -> Connection:

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 from django.http import HttpRequest, HttpResponse
-from rest_framework.exceptions import APIException
+from rest_framework.exceptions import APIException, MethodNotAllowed
 
 from keys.errors import DirectoryAway, KeyRefused
 from logs import journal
@@ -40,6 +40,12 @@ class BodyTooLarge(APIException):
 
     def __init__(self, limit: float) -> None:
         super().__init__(f"Payload size exceeds the limit of {limit:g}MB")
+
+
+class BodyTooComplex(APIException):
+    status_code = 413
+    default_code = "too_complex"
+    default_detail = "The body is too complex to be read."
 
 
 class NotBuilt(APIException):
@@ -77,6 +83,8 @@ def handle(error: Exception, context: Mapping[str, Any]) -> HttpResponse:
     headers = {}
     if (wait := getattr(error, "retry_after", None)) is not None:
         headers["retry-after"] = str(wait)
+    if isinstance(error, MethodNotAllowed):
+        headers["allow"] = ", ".join(context["view"].allowed_methods)
     if isinstance(error, KeyRefused | DirectoryAway):
         return answer(request, error.status_code, key_refused(error), E2_TYPE, headers)
     if isinstance(error, APIException):

@@ -8,7 +8,8 @@ from django.conf import settings
 
 from providers.errors import Garbled, NotSupported, ProviderError, TimedOut
 from providers.types import Ask, Reading, WireRequest
-from proxy import errors, forwarding, upstream
+from proxy import apart, errors, forwarding, upstream
+from proxy.apart_child import Bytes
 from proxy.call import Call
 from proxy.outcome import Outcome
 from proxy.record import Attempt, Record, cap
@@ -17,13 +18,15 @@ from proxy.streaming import Stream
 from proxy.upstream import Reply
 
 LARGEST_ANSWER = 64 * 1024 * 1024  # bytes of a whole answer
+LARGEST_ERROR = 1024 * 1024
 GATEWAY_EXCEPTION = {"x-portkey-gateway-exception": "true"}  # nothing was asked of any provider
 
 
 def ask(leaf: Leaf, call: Call, record: Record, tried: Attempt) -> Outcome:
     """Put the call in the provider's words, send it, and read what comes. Raises ProviderError."""
-    asked = Ask(call.dialect, call.body, call.raw, leaf.model, call.strict, call.headers)
-    wire = leaf.provider.request(call.fn, asked, leaf.credential)
+    raw = b"" if apart.is_large(call.raw) else bytes(call.raw)
+    asked = Ask(call.dialect, call.body, raw, leaf.model, call.strict, call.headers)
+    wire = rendered(leaf, call, asked)
     if leaf.forward:
         forwarding.add(wire.headers, call.headers, leaf.forward)
     record.ignored = wire.ignored
@@ -38,6 +41,13 @@ def ask(leaf: Leaf, call: Call, record: Record, tried: Attempt) -> Outcome:
             raise
     finally:
         record.waited(began)
+
+
+def rendered(leaf: Leaf, call: Call, asked: Ask) -> WireRequest:
+    """The call in the provider's words."""
+    if apart.is_large(call.raw):
+        return apart.request(leaf.provider, call.fn, asked, call.raw, leaf.credential)
+    return leaf.provider.request(call.fn, asked, leaf.credential)
 
 
 def sent(wire: WireRequest, leaf: Leaf) -> Reply:
@@ -67,7 +77,7 @@ def refused(reply: Reply, leaf: Leaf, fn: str) -> Outcome:
         raise Garbled(
             f"{leaf.provider.name} answered with a redirect ({reply.status}), which is not followed."
         )
-    received = hidden(reply.read(LARGEST_ANSWER), leaf)
+    received = bytes(hidden(reply.read(LARGEST_ERROR), leaf))
     problem = leaf.provider.problem(fn, reply.status, received)
     body = errors.dump(errors.envelope(problem, leaf.provider.slug))
     return Outcome(
@@ -83,9 +93,13 @@ def refused(reply: Reply, leaf: Leaf, fn: str) -> Outcome:
 def whole(reply: Reply, leaf: Leaf, fn: str, asked: Ask, wire: WireRequest) -> Outcome:
     """A whole answer in the client's dialect."""
     reading = Reading()
+    body: Bytes
     received = hidden(reply.read(LARGEST_ANSWER), leaf)
-    body = leaf.provider.answer(fn, asked, received, reading)
-    bodies = {"response": body}
+    if apart.is_large(received):
+        body = apart.answer(leaf.provider, fn, asked, received, reading)
+    else:
+        body = leaf.provider.answer(fn, asked, bytes(received), reading)
+    bodies: dict[str, Bytes] = {"response": body}
     if body != received:
         bodies |= {"sent": wire.body, "received": received}
     headers = forwarding.answered(reply.headers)
@@ -141,10 +155,20 @@ def failed(error: ProviderError, slug: str) -> Outcome:
     return Outcome(status, body, verdict="failed", problem=problem, bodies={"response": body})
 
 
-def hidden(received: bytes, leaf: Leaf) -> bytes:
+def hidden(received: Bytes, leaf: Leaf) -> Bytes:
     """What the provider sent, without the credential: some echo the request they refuse."""
     secret = leaf.credential.secret.encode()
-    return received.replace(secret, mask(leaf)) if secret and secret in received else received
+    return received.replace(secret, mask(leaf)) if secret and holds(received, secret) else received
+
+
+def holds(content: Bytes, text: bytes) -> bool:
+    """Whether the text is in there; the others get their turn while a large content is searched."""
+    for start in range(0, len(content), apart.LARGE):
+        if content.find(text, start, start + apart.LARGE + len(text)) >= 0:
+            return True
+        if start:
+            time.sleep(0)
+    return False
 
 
 def hidden_pieces(pieces: Iterator[bytes], leaf: Leaf) -> Iterator[bytes]:

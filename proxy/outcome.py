@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from providers.types import Problem, Reading
+from proxy.apart_child import Bytes
 
 if TYPE_CHECKING:
     from proxy.streaming import Stream
@@ -21,11 +22,11 @@ class Outcome:
     """
 
     status: int
-    body: bytes = b""
+    body: Bytes = b""
     content_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
     verdict: str = "finished"
     reading: Reading = field(default_factory=Reading)
     problem: Problem | None = None
-    bodies: dict[str, bytes] = field(default_factory=dict)
+    bodies: dict[str, Bytes] = field(default_factory=dict)
     stream: Stream | None = None

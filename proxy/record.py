@@ -18,6 +18,7 @@ from keys.virtual_keys import HeldKey
 from logs import journal
 from providers.types import Problem, Reading
 from proxy import call as calls
+from proxy.apart_child import Bytes
 from proxy.call import Headers
 from proxy.errors import TRACE, NoRoom
 from proxy.watch import Stopping
@@ -80,7 +81,7 @@ class Record(AbstractContextManager["Record"]):
         self.upstream_ms = 0.0
         self.opened = self.closed = False
 
-    def open(self, raw: bytes | None, *, model: str = "", stream: bool = False) -> None:
+    def open(self, raw: Bytes | None, *, model: str = "", stream: bool = False) -> None:
         """Write the opening line. Raises NoRoom (503): what cannot be recorded is not begun."""
         self.model = model
         facts = self.facts | {"stream": stream, "model": model, "body_bytes": len(raw or b"")}
@@ -119,7 +120,7 @@ class Record(AbstractContextManager["Record"]):
         status: int,
         reading: Reading = NO_READING,
         problem: Problem | None = None,
-        bodies: dict[str, bytes] | None = None,
+        bodies: dict[str, Bytes] | None = None,
         sizes: dict[str, int] | None = None,
     ) -> None:
         """Write the closing line, once. `sizes`: the true ones of bodies that were cut on the way here."""

@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from providers.errors import Garbled, ProviderError, TimedOut
 from providers.types import Problem, Reading
 from proxy import errors, watch
+from proxy.apart_child import Bytes
 from proxy.record import Record, cap
 from proxy.upstream import Reply
 
@@ -28,7 +29,7 @@ class Stream:
         self.size = 0
         self.cap = cap()
         self.received: list[bytes] | None = None
-        self.sent: bytes | None = None
+        self.sent: Bytes | None = None
         self.problem: Problem | None = None
         self.ending = ExitStack()
 
@@ -104,9 +105,9 @@ class Stream:
             sizes = {"response": self.size}
             self.record.finish(outcome, 200, self.reading, problem, self.bodies(), sizes)
 
-    def bodies(self) -> dict[str, bytes]:
+    def bodies(self) -> dict[str, Bytes]:
         """What the record keeps of the exchange."""
-        kept = {"response": b"".join(self.kept)}
+        kept: dict[str, Bytes] = {"response": b"".join(self.kept)}
         if self.received is not None:
             kept["received"] = b"".join(self.received)
         if self.sent is not None:

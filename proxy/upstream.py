@@ -65,16 +65,20 @@ class Reply:
         """An event came. Once told of events, the clock between events ignores everything else."""
         self._clock.progress()
 
-    def read(self, limit: int) -> bytes:
+    def read(self, limit: int) -> bytes | bytearray:
         """The whole body. Raises Garbled if it is longer than `limit` bytes."""
-        pieces, size = [], 0
+        whole: bytes | bytearray = b""
         for piece in self.body:
-            size += len(piece)
-            if size > limit:
+            if not whole:
+                whole = piece
+                continue
+            if not isinstance(whole, bytearray):
+                whole = bytearray(whole)
+            whole += piece
+            if len(whole) > limit:
                 self.close()
                 raise Garbled(f"{self.name} sent an answer of more than {limit} bytes.")
-            pieces.append(piece)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        return whole
 
     def settle(self) -> None:
         """Nothing more is wanted: keep the connection if the answer ends here, else drop it."""
@@ -111,7 +115,8 @@ class Request(requests.PreparedRequest):
     """A request that is ready to go, made without what `prepare` does for browsers."""
 
     def __init__(self, wire: WireRequest, patience: float | None) -> None:
-        self.method, self.url, self.body = wire.method, wire.url, wire.body
+        self.method, self.url = wire.method, wire.url
+        self.body = wire.body  # type: ignore[assignment]  # a large one is a bytearray
         self.headers = {**wire.headers, LOOP_HEADER: LOOP_MARK}  # type: ignore[assignment]
         self.hooks = {}
         self.origin, self.target = split(wire.url)
@@ -209,7 +214,7 @@ def exchanged(connection: Connection, head: bytes, request: Request, pool: Pool)
 def sent(sock: socket.socket, head: bytes, request: Request) -> None:
     """Write the request. A server may refuse a body before all of it has come: then its answer counts."""
     body = request.body or b""
-    assert isinstance(body, bytes)
+    assert isinstance(body, bytes | bytearray)
     sock.settimeout(request.clock.timeout())
     try:
         if len(body) <= APART:
@@ -260,7 +265,7 @@ def explained(error: BaseException, request: Request) -> ProviderError:
         case ssl.SSLCertVerificationError():
             return Unreachable(f"{name} has a certificate that was not accepted: {error.verify_message}.")
         case ssl.SSLError():
-            return Unreachable(f"{name} could not be reached over TLS: {error.reason}.")
+            return Unreachable(f"{name} could not be reached over TLS: {getattr(error, 'reason', error)}.")
         case ConnectionRefusedError():
             return Unreachable(f"{name} refused the connection.")
         case ConnectionError():

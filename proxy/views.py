@@ -1,6 +1,7 @@
 """The data plane's views: read the call, hand it on, write the answer."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, cast
 
 import orjson
@@ -10,7 +11,8 @@ from rest_framework.views import APIView
 
 from keys.authentication import ApiKeyAuthentication
 from keys.callers import Caller
-from proxy import errors, pipeline
+from proxy import apart, errors, pipeline
+from proxy.apart_child import Bytes
 from proxy.call import Headers
 from proxy.outcome import Outcome
 
@@ -58,12 +60,23 @@ def response(outcome: Outcome, headers: Headers) -> HttpResponseBase:
     made: HttpResponseBase
     if outcome.stream is not None:
         made = StreamingHttpResponse(outcome.stream, status=outcome.status, content_type=outcome.content_type)
+    elif apart.is_large(outcome.body):
+        parts = slices(outcome.body)
+        made = StreamingHttpResponse(parts, status=outcome.status, content_type=outcome.content_type)
+        made["content-length"] = len(outcome.body)
     else:
-        body = pretty(outcome.body, headers)
+        body = pretty(bytes(outcome.body), headers)
         made = HttpResponse(body, status=outcome.status, content_type=outcome.content_type)
     # Django would encode and check each name and value again; proxy/http1.py let no line end through.
     made.headers._store |= {name.lower(): (name, value) for name, value in outcome.headers.items()}
     return made
+
+
+def slices(content: Bytes) -> Iterator[bytes]:
+    """A large answer, not all at once: others get their turn between its parts."""
+    for start in range(0, len(content), apart.LARGE):
+        yield bytes(content[start : start + apart.LARGE])
+        time.sleep(0)
 
 
 def pretty(body: bytes, headers: Headers) -> bytes:

@@ -1,0 +1,114 @@
+"""The process in which large bodies are read and written; proxy/apart.py is its other end.
+
+It knows providers/ and the parser, no Django, no credential and no network. Standard input is a socket on
+which pieces of work come and results go back. It ends when the other end is closed.
+"""
+
+import resource
+import socket
+import struct
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import TypeAlias
+
+import orjson
+
+from providers.catalog import PROVIDERS
+from providers.errors import ProviderError
+from providers.json_text import dumps, loads_strictly
+from providers.types import JSON, Ask, Reading
+
+Bytes: TypeAlias = bytes | bytearray
+Result: TypeAlias = tuple[JSON, list[Bytes]]
+
+MEMORY = 1 << 30  # bytes of address space; a body that needs more is refused
+SHORT = 256 * 1024  # bytes of a top-level value that is told as it is
+SLICE = 256 * 1024
+COUNTS = struct.Struct("!IQQ")  # lengths of the head and of two parts
+
+
+def main() -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    line = socket.socket(fileno=sys.stdin.fileno())
+    while True:
+        try:
+            head, parts = receive(line)
+        except EOFError:
+            return
+        told, answered = done(orjson.loads(head), parts)
+        del parts
+        send(line, orjson.dumps(told), answered)
+
+
+def done(head: JSON, parts: list[bytearray]) -> Result:
+    """The result of one piece of work; every failure is told."""
+    try:
+        return WORK[head["do"]](head, parts)
+    except ProviderError as error:
+        return {"raised": type(error).__name__, "message": error.message}, []
+    except (MemoryError, RecursionError):
+        return {"memory": True}, []
+
+
+def parse(head: JSON, parts: list[bytearray]) -> Result:
+    try:
+        value = loads_strictly(parts[0])
+    except ValueError as error:
+        return {"refused": f"The body is not JSON: {error}."}, []
+    if not isinstance(value, dict):
+        return {"refused": "The body must be a JSON object."}, []
+    return {"shallow": {name: kept for name, kept in value.items() if len(dumps(kept)) <= SHORT}}, []
+
+
+def request(head: JSON, parts: list[bytearray]) -> Result:
+    provider = PROVIDERS[head["provider"]]
+    body, ignored = provider.operation(head["fn"]).format.body(provider, ask(head, parts[0]))
+    return {"ignored": ignored}, [body]
+
+
+def answer(head: JSON, parts: list[bytearray]) -> Result:
+    reading = Reading()
+    body = PROVIDERS[head["provider"]].answer(head["fn"], ask(head, parts[0]), bytes(parts[1]), reading)
+    usage = asdict(reading.usage) if reading.usage else None
+    return {"model": reading.model, "finish": reading.finish, "usage": usage}, [body]
+
+
+def ask(head: JSON, raw: bytearray) -> Ask:
+    return Ask(head["dialect"], loads_strictly(raw), bytes(raw), head["model"], head["strict"])
+
+
+Work: TypeAlias = Callable[[JSON, list[bytearray]], Result]
+WORK: dict[str, Work] = {"parse": parse, "request": request, "answer": answer}
+
+
+def send(line: socket.socket, head: bytes, parts: list[Bytes]) -> None:
+    """A head and at most two parts, a slice at a time."""
+    sizes = [len(part) for part in parts] + [0, 0]
+    line.sendall(COUNTS.pack(len(head), sizes[0], sizes[1]) + head)
+    for part in parts:
+        view = memoryview(part)
+        for start in range(0, len(view), SLICE):
+            line.sendall(view[start : start + SLICE])
+
+
+def receive(line: socket.socket) -> tuple[bytearray, list[bytearray]]:
+    """What `send` sent: always two parts, empty ones included. Raises EOFError if the other end is gone."""
+    head, *parts = COUNTS.unpack(exactly(line, COUNTS.size))
+    return exactly(line, head), [exactly(line, size) for size in parts]
+
+
+def exactly(line: socket.socket, size: int) -> bytearray:
+    content = bytearray(size)
+    view = memoryview(content)
+    at = 0
+    while at < size:
+        got = line.recv_into(view[at : at + SLICE])
+        if not got:
+            raise EOFError
+        at += got
+    return content
+
+
+if __name__ == "__main__":
+    main()
