@@ -8,6 +8,7 @@ class SiteConfig(AppConfig):
     verbose_name = "Gatehouse"
 
     def ready(self) -> None:
+        from gateway_site import checks  # noqa: F401 - registers the system checks
         from gateway_site.connections import drop_signals
 
         drop_signals()

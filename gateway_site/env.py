@@ -5,7 +5,9 @@ environment does not name may stand in `.env`, or the file `ENV_FILE` names; emp
 else in the project reads `os.environ`.
 """
 
+import ipaddress
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import environ
@@ -68,6 +70,34 @@ def flag(name: str, *, default: bool = False) -> bool:
 def names(name: str, default: str = "") -> list[str]:
     """A comma list, trimmed, without empty members."""
     return [part.strip() for part in text(name, default).split(",") if part.strip()]
+
+
+def networks(name: str) -> list[str]:
+    """A comma list of addresses and networks, as in 10.0.0.0/8."""
+    for network in (found := names(name)):
+        try:
+            ipaddress.ip_network(network)
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{name}: {error}.") from None
+    return found
+
+
+def choice(name: str, default: str, among: Iterable[str]) -> str:
+    """One of a few words, in capitals."""
+    value = text(name, default).upper()
+    if value not in among:
+        raise ImproperlyConfigured(f"{name} must be one of {', '.join(among)}, not {value!r}.")
+    return value
+
+
+def readable(name: str) -> str:
+    """The path of a file that can be read, or nothing."""
+    path = text(name, "")
+    try:
+        with Path(path or os.devnull).open("rb"):
+            return path
+    except OSError as error:
+        raise ImproperlyConfigured(f"{name}: {path} cannot be read ({error.strerror}).") from error
 
 
 def data_dir() -> Path:

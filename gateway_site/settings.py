@@ -5,6 +5,7 @@ import hmac
 import re
 
 import environ
+from django.core.exceptions import ImproperlyConfigured
 
 from gateway_site import env
 
@@ -21,7 +22,7 @@ PORT = env.whole("PORT", 8000, least=1)
 SITE = env.site(HOST, PORT)  # where this server is, seen from its own machine
 ALLOWED_HOSTS = env.names("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.names("CSRF_TRUSTED_ORIGINS")
-TRUSTED_PROXIES = env.names("TRUSTED_PROXIES")
+TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
 
 # The way of a call. Sizes in the unit of their name, times in seconds.
 MAX_BODY_MB = env.number("MAX_BODY_MB", 64, least=0.001)
@@ -33,7 +34,7 @@ WHOLE_CALL_SECONDS = env.number("WHOLE_CALL_SECONDS", 3600, least=0.1)
 STREAM_HOLD_SECONDS = env.number("STREAM_HOLD_SECONDS", 15)
 TRUSTED_CUSTOM_HOSTS = env.names("TRUSTED_CUSTOM_HOSTS")
 OUTBOUND_PROXY = env.text("OUTBOUND_PROXY", "")
-CA_BUNDLE = env.text("CA_BUNDLE", "")
+CA_BUNDLE = env.readable("CA_BUNDLE")
 
 # A pretend provider under /sandbox/; its keys' host is read when a call is made, so it may move.
 SANDBOX = env.flag("SANDBOX")
@@ -87,8 +88,10 @@ TEMPLATES = [
 ]
 
 
-def database(url: str) -> dict[str, object]:
+def database(name: str, url: str) -> dict[str, object]:
     """Django's words for a database URL; SQLite is kept off the event loop, PostgreSQL is pooled."""
+    if not url.startswith(("postgres://", "postgresql://", "sqlite:///")):
+        raise ImproperlyConfigured(f"{name} must begin with postgres:// or sqlite:///.")
     config: dict[str, object] = environ.Env.db_url_config(url)
     if config["ENGINE"] == "django.db.backends.sqlite3":
         pragmas = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL"
@@ -104,7 +107,10 @@ LOG_DATABASE_URL = env.text(
     "LOG_DATABASE_URL",
     f"sqlite:///{DATA_DIR / 'logs.sqlite3'}" if DATABASE_URL.startswith("sqlite") else DATABASE_URL,
 )
-DATABASES = {"default": database(DATABASE_URL), "logs": database(LOG_DATABASE_URL)}
+DATABASES = {
+    "default": database("DATABASE_URL", DATABASE_URL),
+    "logs": database("LOG_DATABASE_URL", LOG_DATABASE_URL),
+}
 DATABASE_ROUTERS = ["logs.routing.LogsApart"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -129,7 +135,10 @@ LOGGING = {
         "stderr": {"class": "logging.StreamHandler", "formatter": "line"},
         "nowhere": {"class": "logging.NullHandler"},
     },
-    "root": {"handlers": ["stderr"], "level": env.text("LOG_LEVEL", "INFO").upper()},
+    "root": {
+        "handlers": ["stderr"],
+        "level": env.choice("LOG_LEVEL", "INFO", ["DEBUG", "INFO", "WARNING", "ERROR"]),
+    },
     "loggers": {
         "django": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
         "django.request": {"level": "ERROR"},  # a client's mistake is its own, and in the request log

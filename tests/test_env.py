@@ -1,6 +1,7 @@
 """The environment: how values are read, and that .env.example tells the whole of it, and the truth."""
 
 import ast
+import inspect
 import os
 import re
 import subprocess
@@ -16,7 +17,11 @@ from gateway_site import env
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLE = dict(re.findall(r"^#?([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
-READERS = {"text", "number", "whole", "flag", "names", "secret"}
+READERS = {
+    name
+    for name, found in vars(env).items()
+    if inspect.isfunction(found) and next(iter(inspect.signature(found).parameters), "") == "name"
+}
 READ_IN = [ROOT / "gunicorn.conf.py", *(ROOT / "gateway_site").rglob("*.py")]
 
 
