@@ -125,7 +125,7 @@ class Shelf(Generic[K, V]):
     def _read(self, key: K, load: Load[V]) -> None:
         try:
             load.value = self._keep(key, self.kind.loader(key), load)
-        except Exception as error:  # whatever it was, those who wait must be told
+        except Exception as error:  # noqa: BLE001 - whatever it was, those who wait must be told
             self._fail(load, error)
         finally:
             self._end(key, load)

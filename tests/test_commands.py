@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from secrets import token_urlsafe
 
 import pytest
 from cryptography.fernet import Fernet
@@ -224,8 +225,9 @@ def test_every_command_that_changes_keys_raises_the_generation(
 def test_from_a_shell_an_error_is_a_sentence_and_no_traceback(
     arguments: list[str], environment: dict[str, str], message: str, tmp_path: Path
 ) -> None:
-    given = os.environ | {"DATA_DIR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "gateway_site.settings"}
-    given |= {"CREDENTIAL_KEYS": NEW, "SECRET_KEY": "for tests", "ENV_FILE": ""} | environment
+    given = {name: value for name, value in os.environ.items() if not name.endswith("DATABASE_URL")}
+    given |= {"DATA_DIR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "gateway_site.settings"}
+    given |= {"CREDENTIAL_KEYS": NEW, "SECRET_KEY": token_urlsafe(48), "ENV_FILE": ""} | environment
     run = [sys.executable, "manage.py", *arguments]
     done = subprocess.run(run, cwd=ROOT, env=given, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout) == (1, "")
