@@ -69,15 +69,14 @@ class Reply:
         """The whole body. Raises Garbled if it is longer than `limit` bytes."""
         whole: bytes | bytearray = b""
         for piece in self.body:
-            if not whole:
-                whole = piece
-                continue
-            if not isinstance(whole, bytearray):
-                whole = bytearray(whole)
-            whole += piece
-            if len(whole) > limit:
+            if len(whole) + len(piece) > limit:
                 self.close()
                 raise Garbled(f"{self.name} sent an answer of more than {limit} bytes.")
+            if not whole:
+                whole = piece  # most often the only one
+            else:
+                whole = whole if isinstance(whole, bytearray) else bytearray(whole)
+                whole += piece
         return whole
 
     def settle(self) -> None:
