@@ -8,6 +8,8 @@ plain SQL, beside the application. Linux only, as the gateway is.
 import base64
 import contextlib
 import functools
+import hashlib
+import hmac
 import http.client
 import itertools
 import json
@@ -36,6 +38,10 @@ SECRETS = {
     "SECRET_KEY": "tests-only-" + "k" * 40,
     "CREDENTIAL_KEYS": base64.urlsafe_b64encode(b"tests only: thirty-two bytes, ok").decode(),
 }
+# What settings.SANDBOX_KEY makes of it.
+SANDBOX_KEY = (
+    "sk-sandbox-" + hmac.new(SECRETS["SECRET_KEY"].encode(), b"sandbox", hashlib.sha256).hexdigest()[:40]
+)
 OWN_SECRET = "sk-own-canary-5d0c6b1f7a394e28"  # stored for the virtual keys openai-own and anthropic-own
 CHAT = "/v1/chat/completions"
 

@@ -5,8 +5,6 @@ something blocks: a lock of two seconds, a body parsed in one go on the loop.
 """
 
 import contextlib
-import hashlib
-import hmac
 import http.client
 import json
 import sqlite3
@@ -16,14 +14,11 @@ import time
 import psycopg
 import pytest
 
-from tests.servers import CHAT, SECRETS, Kind, question
+from tests.servers import CHAT, SANDBOX_KEY, Kind, question
 
 pytestmark = pytest.mark.server
 
 BOUND = 150  # ms
-SANDBOX_KEY = (
-    "sk-sandbox-" + hmac.new(SECRETS["SECRET_KEY"].encode(), b"sandbox", hashlib.sha256).hexdigest()[:40]
-)
 UNKNOWN = ["gh-" + letter * 43 for letter in "abcdefgh"]
 LOCKED = 2.0  # seconds
 

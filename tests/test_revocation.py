@@ -8,32 +8,47 @@ import time
 import pytest
 
 from tests import processes
-from tests.servers import CHAT, Kind, question, within
+from tests.servers import CHAT, SANDBOX_KEY, Kind, question, within
 
 pytestmark = pytest.mark.server
 
 SECONDS = 1.0
+MAKE = """
+from keys.creation import create_api_key, create_virtual_key
+from keys.models import Workspace
+workspace = Workspace.objects.default()
+for name in ("revoked", "expired", "other"):
+    print(create_api_key(workspace, name)[1])
+for slug in ("unused", "inactive", "detached"):
+    create_virtual_key(workspace, slug, provider="openai", slug=slug, secret={secret!r}, custom_host={host!r})
+"""
 CHANGE = """
 import time
 from django.utils import timezone
 from keys.changes import changing
-from keys.models import ApiKey, VirtualKey
+from keys.models import ApiKey, Integration, VirtualKey
 row = {find}
 with changing(row):
     {change}
     row.save()
 print(time.time())
 """
+KEY = "ApiKey.objects.get(name='{}')"
+# For each way to end: the API key and the virtual key of the calls, the row, the change, the refusal.
 ENDS = {
-    "revoked key": ("ApiKey.objects.get(name='doomed')", "row.revoked_at = timezone.now()", 401),
-    "expired key": ("ApiKey.objects.get(name='doomed')", "row.expires_at = timezone.now()", 401),
-    "inactive virtual key": ("VirtualKey.objects.get(slug='openai-sandbox')", "row.active = False", 400),
-    "inactive integration": (
-        "VirtualKey.objects.get(slug='openai-sandbox').integration",
-        "row.active = False",
-        400,
-    ),
+    "revoked": ("revoked", "unused", KEY.format("revoked"), "row.revoked_at = timezone.now()", 401),
+    "expired": ("expired", "unused", KEY.format("expired"), "row.expires_at = timezone.now()", 401),
+    "inactive": ("other", "inactive", "VirtualKey.objects.get(slug='inactive')", "row.active = False", 400),
+    "detached": ("other", "detached", "Integration.objects.get(slug='detached')", "row.active = False", 400),
 }
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def doomed(yard, request):
+    """A server with two workers, and the API keys that will not last, by name."""
+    with yard.started(Kind(request.param, 2)) as gatehouse:
+        made = gatehouse.python(MAKE.format(secret=SANDBOX_KEY, host="sandbox://openai/v1"))
+        yield gatehouse, dict(zip(("revoked", "expired", "other"), made.split(), strict=True))
 
 
 @contextlib.contextmanager
@@ -57,8 +72,8 @@ def worker(gatehouse, connection):
     return processes.serving(gatehouse.data, gatehouse.port, connection.sock.getsockname()[1])
 
 
-def status(gatehouse, connection, key):
-    headers = gatehouse.headers("openai-sandbox", key)
+def status(gatehouse, connection, key, virtual_key):
+    headers = gatehouse.headers(virtual_key, key)
     connection.request("POST", CHAT, json.dumps(question()), headers)
     response = connection.getresponse()
     response.read()
@@ -66,17 +81,15 @@ def status(gatehouse, connection, key):
 
 
 @pytest.mark.parametrize("end", ENDS)
-@pytest.mark.parametrize("database", ["sqlite", "postgres"])
-def test_what_was_taken_back_is_refused_within_a_second_by_every_worker(yard, database, end):
-    find, change, refused = ENDS[end]
-    with yard.started(Kind(database, 2)) as gatehouse:
-        key = gatehouse.manage("create_api_key", "doomed")
-        with connections_to_every_worker(gatehouse, 2) as connections:
-            assert {status(gatehouse, connection, key) for connection in connections} == {200}
-            changed = float(gatehouse.python(CHANGE.format(find=find, change=change)))
-            for connection in connections:
-                assert within(
-                    changed + SECONDS - time.time(),
-                    lambda connection=connection: status(gatehouse, connection, key) == refused,
-                )
-            assert {status(gatehouse, connection, key) for connection in connections} == {refused}
+def test_what_was_taken_back_is_refused_within_a_second_by_every_worker(doomed, end):
+    gatehouse, keys = doomed
+    key, virtual_key, find, change, refused = ENDS[end]
+    with connections_to_every_worker(gatehouse, 2) as connections:
+
+        def statuses():
+            return {status(gatehouse, connection, keys[key], virtual_key) for connection in connections}
+
+        assert statuses() == {200}
+        changed = float(gatehouse.python(CHANGE.format(find=find, change=change)))
+        assert within(changed + SECONDS - time.time(), lambda: statuses() == {refused})
+        assert statuses() == {refused}

@@ -17,8 +17,7 @@ import requests
 
 from tests.own_provider import DONE, OPENING, chunk, data, saying, whole
 from tests.prepare import ADMIN, PASSWORD
-from tests.servers import OWN_SECRET, Answer, new_trace, question
-from tests.test_loop_held import SANDBOX_KEY
+from tests.servers import OWN_SECRET, SANDBOX_KEY, Answer, new_trace, question
 
 pytestmark = pytest.mark.server
 
