@@ -8,6 +8,7 @@ import resource
 import socket
 import struct
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import TypeAlias
@@ -90,6 +91,7 @@ def send(line: socket.socket, head: bytes, parts: list[Bytes]) -> None:
         view = memoryview(part)
         for start in range(0, len(view), SLICE):
             line.sendall(view[start : start + SLICE])
+            time.sleep(0)  # a quick reader would let the sender go on and on
 
 
 def receive(line: socket.socket) -> tuple[bytearray, list[bytearray]]:
@@ -107,6 +109,8 @@ def exactly(line: socket.socket, size: int) -> bytearray:
         if not got:
             raise EOFError
         at += got
+        if size > SLICE:
+            time.sleep(0)
     return content
 
 
