@@ -11,7 +11,7 @@ import orjson
 
 
 def dumps(value: Any) -> bytes:
-    """Compact JSON text of a value."""
+    """Compact JSON text of a value. Raises RecursionError where it is nested some thousand levels deep."""
     try:
         return orjson.dumps(value)
     except TypeError:
@@ -23,7 +23,11 @@ def loads(text: bytes | str) -> Any:
     try:
         return orjson.loads(text)
     except ValueError:
+        pass
+    try:
         return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
 
 
 def loads_strictly(text: bytes | bytearray) -> Any:

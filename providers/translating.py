@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from providers.dialects import dialect_of
+from providers.dialects import Writer, dialect_of
 from providers.errors import Garbled
 from providers.fields import Field, render
 from providers.framing import LINE_ENDS, sse_frames
@@ -19,7 +19,7 @@ from providers.types import JSON, Ask, Event, Frame, Provider, Reading
 from providers.usage import usage_of
 
 # What reading data of another shape than the provider promises can raise.
-MISSHAPEN = (ValueError, LookupError, TypeError, AttributeError)
+MISSHAPEN = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
 
 
 class EventReader(Protocol):
@@ -50,13 +50,14 @@ def answer(words: Translation, provider: Provider, ask: Ask, body: bytes, readin
     dialect = dialect_of(ask)
     try:
         common = words.answer(provider, dialect.common(ask), loads(body))
+        answered = dumps(dialect.answer(provider, ask, common))
     except MISSHAPEN as error:
         raise Garbled(invalid(provider.slug, body).message) from error
     reading.model = common["model"]
     reading.finish = common["choices"][0]["finish_reason"]
     reading.usage = usage_of(common["usage"]) if "usage" in common else None
     reading.content = reading.ended = True
-    return dumps(dialect.answer(provider, ask, common))
+    return answered
 
 
 def stream(
@@ -70,24 +71,28 @@ def stream(
             if not frame.raw:
                 yield b""
             elif frame.data and not reading.ended:
-                for event in _events(provider, reader, frame, reading):
-                    _note(event, reading)
-                    if event.problem is None and (told := writer.write(event)):
-                        yield told
+                yield from _told(provider, reader, writer, frame, reading)
                 if reading.problem or not frame.raw.endswith(LINE_ENDS):
                     return
     except Garbled as error:
         reading.problem = invalid(provider.slug, error.message.encode())
 
 
-def _events(provider: Provider, reader: EventReader, frame: Frame, reading: Reading) -> list[Event]:
-    """The events of a frame; none if it cannot be read, a problem unless the stream was cut in it."""
+def _told(
+    provider: Provider, reader: EventReader, writer: Writer, frame: Frame, reading: Reading
+) -> Iterator[bytes]:
+    """What a frame says to the client. An unreadable frame is a problem, unless the stream was cut in it."""
     try:
-        return list(reader.read(frame))
+        events = list(reader.read(frame))
+        told = [b"" if event.problem else writer.write(event) for event in events]
     except MISSHAPEN:
         if frame.raw.endswith(LINE_ENDS):
             reading.problem = invalid(provider.slug, frame.data)
-        return []
+        return
+    for event, item in zip(events, told, strict=True):
+        _note(event, reading)
+        if item:
+            yield item
 
 
 def _note(event: Event, reading: Reading) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from providers import passing, problems, translating
-from providers.errors import NotSupported
+from providers.errors import NotSupported, Unrenderable
 from providers.passing import Tap
 from providers.translating import Translation
 from providers.types import Ask, Problem, Provider, Reading
@@ -33,9 +33,12 @@ class WireFormat:
         return self.tap is not None and dialect == self.dialect
 
     def body(self, provider: Provider, ask: Ask) -> tuple[bytes, tuple[str, ...]]:
-        if self.tap and ask.dialect == self.dialect:
-            return passing.body(self.tap, provider, ask), ()
-        return translating.body(self._translation(provider, ask), ask)
+        try:
+            if self.tap and ask.dialect == self.dialect:
+                return passing.body(self.tap, provider, ask), ()
+            return translating.body(self._translation(provider, ask), ask)
+        except RecursionError:
+            raise Unrenderable("The body is nested too deeply.") from None
 
     def answer(self, provider: Provider, ask: Ask, body: bytes, reading: Reading) -> bytes:
         if self.tap and ask.dialect == self.dialect:
