@@ -19,7 +19,7 @@ from logs.rows import Rows, rows
 from logs.segments import Record
 from logs.store import Away, Store, set_aside
 
-BATCH_ROWS, BATCH_BYTES = 200, 4 << 20
+BATCH_ROWS, BATCH_BYTES = 200, 1 << 20
 EVERY_SECONDS = 0.5
 SYNC_SECONDS = 1.0
 AGAIN_SECONDS = 1.0  # while the database is away
