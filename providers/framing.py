@@ -27,7 +27,7 @@ def sse_frames(chunks: Iterable[bytes]) -> Iterator[Frame]:
     for chunk in chunks:
         if not chunk:
             yield PAUSE
-        elif not held and (frame := _lone_frame(chunk)):
+        elif not held and (frame := _plain_frame(chunk)):
             yield frame
         else:
             searched = max(len(held) - 3, 0)
@@ -37,7 +37,7 @@ def sse_frames(chunks: Iterable[bytes]) -> Iterator[Frame]:
         yield _frame(bytes(held))
 
 
-def _lone_frame(chunk: bytes) -> Frame | None:
+def _plain_frame(chunk: bytes) -> Frame | None:
     """The frame of a chunk that is one frame of the plainest form, as most chunks are; else None."""
     if chunk[-2:] != b"\n\n" or b"\r" in chunk:
         return None
@@ -46,11 +46,9 @@ def _lone_frame(chunk: bytes) -> Frame | None:
         event, _, data = chunk[7:-2].partition(b"\ndata: ")
     elif not chunk.startswith(b"data: "):
         return None
-    return (
-        None
-        if not data or b"\n" in data or b"\n" in event
-        else Frame(event.decode("utf-8", "replace"), data, chunk)
-    )
+    if not data or b"\n" in data or b"\n" in event:
+        return None
+    return Frame(event.decode("utf-8", "replace"), data, chunk)
 
 
 def _whole_frames(held: bytearray, searched: int) -> Iterator[Frame]:
@@ -59,7 +57,7 @@ def _whole_frames(held: bytearray, searched: int) -> Iterator[Frame]:
         raw = bytes(held[:end])
         del held[:end]
         searched = 0
-        yield _frame(raw)
+        yield _plain_frame(raw) or _frame(raw)
     if len(held) > FRAME_LIMIT:
         raise Garbled(f"An event of the stream is larger than {FRAME_LIMIT} bytes.")
 
