@@ -117,6 +117,8 @@ DATABASES = {
 DATABASE_ROUTERS = ["logs.routing.LogsApart"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+PASSWORD_HASHERS = ["gateway_site.hashing.OffTheLoop"]
+
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True

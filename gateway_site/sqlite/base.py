@@ -12,6 +12,7 @@ from typing import Any, TypeVar, cast
 from django.db.backends.sqlite3 import base
 
 THREADS = 16
+HASHING_THREADS = 1  # of work, where the others wait
 
 Result = TypeVar("Result")
 
@@ -68,16 +69,25 @@ def off_the_loop(pool: str, call: Callable[[], Result]) -> Result:
     monkey = sys.modules.get("gevent.monkey")
     if monkey is None or not monkey.is_module_patched("threading"):
         return call()
-    task = threads(pool).spawn(call)
+    task = threads(pool).spawn(tried, call)
     thrown: BaseException | None = None
     while not task.ready():
         try:
             task.wait()
         except BaseException as error:  # noqa: BLE001 - raised below
             thrown = error
-    if thrown is not None:
-        raise thrown
-    return cast(Result, task.get())
+    result, failure = task.get()
+    if thrown is not None or failure is not None:
+        raise thrown or failure
+    return cast(Result, result)
+
+
+def tried(call: Callable[[], Result]) -> tuple[Result | None, BaseException | None]:
+    """What `call` gave or raised. A task that raises would be printed by gevent, with all its values."""
+    try:
+        return call(), None
+    except BaseException as error:  # noqa: BLE001 - raised where the result is taken
+        return None, error
 
 
 @cache
