@@ -17,6 +17,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.db import Error as DatabaseError
 
 SANDBOX = {"openai": "OpenAI's sandbox", "anthropic": "Anthropic's sandbox"}
 
@@ -124,3 +125,5 @@ if __name__ == "__main__":
         main()
     except (ImproperlyConfigured, CommandError, ValidationError) as error:
         sys.exit(str(error))
+    except DatabaseError as error:
+        sys.exit(f"The database cannot be used: {str(error).strip()}")

@@ -199,6 +199,12 @@ def test_a_value_that_will_not_do_is_one_clear_line(first, machine):
     assert machine.refused(PORT="eighty") == "PORT must be a number, not 'eighty'."
 
 
+def test_a_database_that_is_away_is_said_without_its_password(first, machine):
+    said = machine.refused(DATABASE_URL="postgres://gatehouse:hush@127.0.0.1:9/gatehouse")
+    assert said.splitlines()[-1].startswith("The database cannot be used: ")
+    assert "hush" not in said
+
+
 def test_a_lost_credential_key_is_not_replaced_in_silence(first, machine):
     kept = machine.data / "secrets" / "credential_keys"
     aside = kept.rename(machine.tree / "aside")
