@@ -103,7 +103,16 @@ def whole(reply: Reply, leaf: Leaf, fn: str, asked: Ask, wire: WireRequest) -> O
     if body != received:
         bodies |= {"sent": wire.body, "received": received}
     headers = forwarding.answered(reply.headers)
-    return Outcome(reply.status, body, headers=headers, reading=reading, bodies=bodies)
+    verdict = "failed" if reading.problem else "finished"  # an error some send with a status of 200
+    return Outcome(
+        reply.status,
+        body,
+        headers=headers,
+        verdict=verdict,
+        reading=reading,
+        problem=reading.problem,
+        bodies=bodies,
+    )
 
 
 def streamed(reply: Reply, leaf: Leaf, fn: str, asked: Ask, wire: WireRequest, record: Record) -> Outcome:

@@ -427,3 +427,11 @@ def test_a_path_that_is_not_there_and_a_method_that_is_not_served_answer_json(cl
 def test_a_base_url_with_a_slash_at_its_end_works(ask, provider):
     provider.post(OPENAI, json=ANSWER)
     assert ask(path="/v1//chat/completions").status_code == 200
+
+
+def test_an_error_with_a_status_of_200_goes_on_as_it_came_and_is_on_record_as_what_it_is(ask, provider, rows):
+    error = {"error": {"message": "Model is loading.", "type": "server_error"}}
+    provider.post(OPENAI, json=error)
+    answer = ask()
+    assert (answer.status_code, answer.json()) == (200, error)
+    assert [(row["outcome"], row["error"]["type"]) for row in rows()] == [("failed", "server_error")]
