@@ -14,7 +14,7 @@ from django.urls import reverse
 from keys import callers, directory, tokens, virtual_keys
 from keys.admin_changes import ChangingAdmin, ReadOnlyAdmin
 from keys.models import ApiKey, Change, Installation, Integration, VirtualKey, Workspace
-from keys.models.base import Row
+from keys.models.base import Row, Visible
 
 SECRET = "sk-a-secret-of-the-tests"
 MODELS = [model for model in site._registry if model._meta.app_label == "keys"]
@@ -276,3 +276,26 @@ def test_rows_of_an_inline_are_told_too(workspace: Workspace, api_key: ApiKey) -
     ChangingAdmin(Workspace, AdminSite()).save_formset(None, None, formset, True)  # type: ignore[arg-type]
     left = set(Change.objects.filter(generation__gt=before).values_list("object_id", flat=True))
     assert left == {pk, str(api_key.pk), str(formset.new_objects[0].pk)}
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_admin_shows_what_is_visible_to_its_user_and_no_more(
+    model: type[Model],
+    admin_client: Client,
+    rows: dict[type[Model], Model],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Visible, "visible_to", lambda self, user: self.none())
+    assert admin_client.get(page(model, "changelist")).context["cl"].result_count == 0
+    assert admin_client.get(page(model, "change", rows[model].pk)).status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("model", "field"), [(ApiKey, "workspace"), (VirtualKey, "workspace"), (VirtualKey, "integration")]
+)
+def test_nor_can_what_is_not_visible_be_chosen(
+    model: type[Model], field: str, admin_client: Client, rows: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Visible, "visible_to", lambda self, user: self.none())
+    form = admin_client.get(page(model, "add")).context["adminform"].form
+    assert not form.fields[field].queryset.exists()
