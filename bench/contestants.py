@@ -6,6 +6,7 @@ call authenticated and on record. Portkey's gateway is told host and key in head
 
 import json
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -99,11 +100,11 @@ def run(env: dict[str, str], *command: str) -> str:
 
 
 def changelog_version() -> str:
-    """The newest version the changelog names, or the commit."""
-    said = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    return said.stdout.strip() or "unversioned"
+    """The newest version the changelog names, and the commit where there is a repository."""
+    released = re.search(r"^## \[(\d.*?)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    command = ["git", "describe", "--always", "--dirty"]
+    commit = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
+    return " ".join(part for part in (released[1] if released else "", commit) if part) or "unversioned"
 
 
 def portkey(processes: Processes, nginx: Nginx, cache: Path, core: int) -> Contestant:

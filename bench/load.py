@@ -103,5 +103,7 @@ def missing() -> str:
 
 
 def version() -> str:
+    if missing():
+        return "none"
     said = subprocess.run(["wrk", "-v"], capture_output=True, text=True, check=False)
     return (said.stdout + said.stderr).split()[1]

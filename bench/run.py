@@ -63,6 +63,7 @@ class Found:
     peak: dict[str, float] = field(default_factory=dict)
     asked: int = 0
     rows: int = 0
+    started: tuple[int, float] = (0, 0.0)  # rows, and seconds the ingester had spent, when it was warm
     ingested: float | None = None
     row: float | None = None
 
@@ -162,6 +163,9 @@ class Bench:
         each.idle = self.processes.memory(each.contestant.name)
         self.calls(each, CONNECTIONS, self.pace.warm)
         self.streams(each, self.pace.streams / 2)
+        self.drain(each)
+        each.started = (each.rows, self.processes.cpu(each.contestant.name)["ingester"])
+        each.ingested = None
 
     def round(self, each: Found) -> None:
         busy, seconds = self.spent(each, lambda: self.calls(each, CONNECTIONS, self.pace.calls))
@@ -169,6 +173,7 @@ class Bench:
         each.call.append(seconds / busy.answered)
         streams, seconds = self.spent(each, lambda: self.streams(each, self.pace.streams))
         each.stream.append(seconds / streams.finished)
+        self.drain(each)
         each.single.append(self.calls(each, 1, self.pace.single))
 
     def spent(self, each: Found, act: Callable[[], Seen]) -> tuple[Seen, float]:
@@ -202,7 +207,7 @@ class Bench:
         return load.streams(port, path, headers, number=CROWD, seconds=self.pace.crowd, core=self.other)
 
     def drain(self, each: Found) -> None:
-        """Wait until every call is a row, and note how long it took and what a row cost."""
+        """Wait until every call is a row; note how long it took at most, and what a row cost by and large."""
         if each.contestant.folder is None:
             return
         began = time.monotonic()
@@ -212,8 +217,9 @@ class Bench:
                 each.ingested = max(each.ingested or 0.0, time.monotonic() - began)
                 break
             time.sleep(0.1)
-        if each.rows:
-            each.row = self.processes.cpu(each.contestant.name)["ingester"] / each.rows
+        rows, seconds = each.started
+        if each.rows > rows:
+            each.row = (self.processes.cpu(each.contestant.name)["ingester"] - seconds) / (each.rows - rows)
 
 
 def say(line: str) -> None:

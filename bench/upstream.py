@@ -80,6 +80,8 @@ def modules() -> list[str]:
 
 
 def version() -> str:
+    if not program():
+        return "none"
     said = subprocess.run([program(), "-v"], capture_output=True, text=True, check=True).stderr
     return said.strip().partition("/")[2].split()[0]
 
