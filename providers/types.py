@@ -21,7 +21,7 @@ JSON: TypeAlias = dict[str, Any]
 class Credential:
     """What a call is made with. `base_url` replaces the row's; `settings` go by the row's names."""
 
-    secret: str
+    secret: str = field(repr=False)
     settings: Mapping[str, str] = field(default_factory=dict)
     base_url: str = ""
 
