@@ -18,9 +18,9 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from certifi import where
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from requests.certs import where
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.util import Url, make_headers, parse_url
 
@@ -48,7 +48,7 @@ class Connection(HTTPConnection):
         found = socket.getaddrinfo(self._dns_host, self.port, type=socket.SOCK_STREAM)
         if self.proxy is None:
             addresses.check(
-                self.target, (entry[4][0] for entry in found), named_by_client=self.named_by_client
+                self.target, (str(entry[4][0]) for entry in found), named_by_client=self.named_by_client
             )
         return _connected(found, self.clock)
 

@@ -132,7 +132,7 @@ class Response(requests.Response):
         self.raw = answer
         self.request = request
         self.url = request.url or ""
-        self._content = False
+        self._content = False  # type: ignore[assignment]
         self._content_consumed = False
 
 
@@ -146,7 +146,7 @@ class Adapter(HTTPAdapter):
     def init_poolmanager(self, *_: Any, **__: Any) -> None:
         """urllib3's pools are not used."""
 
-    def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:  # type: ignore[override]
+    def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
         """The answer's head, its body unread. What the request does not say (time-outs) its clock does."""
         assert isinstance(request, Request)
         try:

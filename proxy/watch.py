@@ -28,7 +28,7 @@ worst_tick = 0.0
 """Seconds by which the longest tick came late while calls were running: how long the loop was held."""
 
 
-class ClientGone(GreenletExit):
+class ClientGone(GreenletExit):  # type: ignore[misc]
     """The client has closed its connection."""
 
 
