@@ -27,7 +27,7 @@ from bench.processes import Processes
 
 CONNECTIONS = 16
 CROWD = 1000
-AT_ONCE = 32  # streams at a time while their CPU is counted: below what any contestant can serve
+AT_ONCE = 16  # streams at a time while their CPU is counted: so few that nobody reads two events at once
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "gatehouse-bench"
 Seen = TypeVar("Seen")
 INGESTED_WITHIN = 60.0  # seconds to wait at most for the log to catch up
