@@ -115,11 +115,14 @@ class Pool:
 
     def give(self, connection: Connection) -> None:
         """Keep a connection whose answer was read to its end."""
-        now = connection.idle_since = time.monotonic()
+        connection.idle_since = time.monotonic()
         self.idle.append(connection)
-        while self.idle and (
-            now - self.idle[0].idle_since >= IDLE_SECONDS or len(self.idle) > IDLE_CONNECTIONS
-        ):
+        self.prune()
+
+    def prune(self) -> None:
+        """Close what has been idle too long, and what is too many."""
+        oldest = time.monotonic() - IDLE_SECONDS
+        while self.idle and (self.idle[0].idle_since <= oldest or len(self.idle) > IDLE_CONNECTIONS):
             self.idle.popleft().close()
 
     def connect(self, clock: Clock) -> Connection:
@@ -173,9 +176,12 @@ class Pools:
     def __init__(self, *, named_by_client: bool) -> None:
         self.named_by_client = named_by_client
         self.pools: OrderedDict[str, Pool] = OrderedDict()
+        self.next_look = 0.0
 
     def pool(self, origin: str) -> Pool:
         """The pool of an origin. Raises ValueError for what is none."""
+        if time.monotonic() > self.next_look:
+            self.look()
         pool = self.pools.get(origin)
         if pool is None:
             pool = self.pools[origin] = Pool(origin, named_by_client=self.named_by_client)
@@ -184,6 +190,12 @@ class Pools:
         else:
             self.pools.move_to_end(origin)
         return pool
+
+    def look(self) -> None:
+        """Nobody calls some hosts again: their connections are closed too."""
+        self.next_look = time.monotonic() + IDLE_SECONDS
+        for pool in self.pools.values():
+            pool.prune()
 
     def close(self) -> None:
         """Let go of every idle connection."""

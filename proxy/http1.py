@@ -20,6 +20,7 @@ NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 TARGET = re.compile(r"[\x21-\x7e]+")
 STATUS = re.compile(r"HTTP/1\.([01]) +([1-9][0-9]{2})(?: .*)?")
 SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;.*)?", re.DOTALL)
+LONE = re.compile(rb"([0-9A-Fa-f]{1,15})\r\n")
 
 
 class Headers(dict[str, str]):
@@ -154,6 +155,10 @@ class Chunked(Framing):
         self.trailers = 0
 
     def feed(self, data: bytes) -> bytes:
+        if self.expected == "size" and not self.tail and (found := LONE.match(data)):
+            begin, end = found.end(), found.end() + int(found[1], 16)
+            if begin < end == len(data) - 2 and data.endswith(b"\r\n"):
+                return data[begin:end]  # one event, one chunk, as most streams come
         if self.tail:
             data, self.tail = self.tail + data, b""
         pieces, at, end = [], 0, len(data)

@@ -32,6 +32,7 @@ class DataPlane:
         if not request.path_info.startswith(PLANES):
             return self.rest(request)
         response = answer(request)
+        response._has_been_logged = True  # type: ignore[attr-defined]  # the record has it; Django would print it
         if errors.TRACE_HEADER not in response:
             response[errors.TRACE_HEADER] = errors.trace_id(request)
         if isinstance(response, HttpResponse):

@@ -1,5 +1,6 @@
 """What the client asked, checked at the door."""
 
+import contextlib
 import io
 import json
 
@@ -152,7 +153,5 @@ def test_a_body_nested_too_deep_is_refused():
 
 @given(st.binary(max_size=200))
 def test_parsing_never_fails_in_another_way(raw):
-    try:
+    with contextlib.suppress(ParseError):
         assert isinstance(body.parse(raw), dict)
-    except ParseError:
-        pass
