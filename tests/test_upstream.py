@@ -233,6 +233,16 @@ def test_an_idle_connection_is_used_for_half_a_minute_only(serve, monkeypatch):
     assert server.connections == 2
 
 
+def test_connections_to_a_host_that_nobody_calls_again_are_closed(serve, monkeypatch):
+    once_called, other = serve(HELLO), serve(HELLO)
+    ask(once_called).read(10)
+    monkeypatch.setattr(connections, "IDLE_SECONDS", 0.01)
+    upstream.FOR_ADMINS.pools.next_look = 0.0
+    time.sleep(0.02)
+    ask(other).read(10)
+    assert not upstream.FOR_ADMINS.pools.pool(f"http://127.0.0.1:{once_called.port}").idle
+
+
 def test_a_reused_connection_that_breaks_before_an_answer_is_replaced_once(serve):
     def script(line):
         line.request()
