@@ -14,11 +14,12 @@ import time
 import psycopg
 import pytest
 
+from tests import processes
 from tests.servers import CHAT, SANDBOX_KEY, Kind, question
 
 pytestmark = pytest.mark.server
 
-BOUND = 150  # ms
+BOUND = 250  # ms
 UNKNOWN = ["gh-" + letter * 43 for letter in "abcdefgh"]
 LOCKED = 2.0  # seconds
 
@@ -28,6 +29,7 @@ def single(yard, kind):
     """One worker, whose tick is the tick of all."""
     with yard.started(Kind(kind.database, 1)) as gatehouse:
         gatehouse.chat()
+        gatehouse.ask(method="GET", path="/admin/login/", key="")  # templates are loaded by the first
         tick(gatehouse)
         yield gatehouse
 
@@ -58,6 +60,8 @@ def locked(gatehouse):
             yield
             connection.rollback()
         return
+    # The ingester keeps its connection open, which stands in the way; another one starts within a second.
+    processes.kill(processes.of(gatehouse.data, "ingest_logs"))
     with contextlib.closing(sqlite3.connect(gatehouse.data / "gatehouse.sqlite3", timeout=20)) as connection:
         # In WAL mode the only lock that keeps readers out.
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")
