@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from django.core import signals
 from django.core.cache import close_caches
+from django.core.handlers.base import reset_urlconf
 from django.db import close_old_connections, reset_queries
 from django.http import HttpRequest, HttpResponseBase
 
@@ -19,6 +20,7 @@ def drop_signals() -> None:
     signals.request_started.disconnect(close_old_connections)
     signals.request_finished.disconnect(close_old_connections)
     signals.request_finished.disconnect(close_caches)
+    signals.request_finished.disconnect(reset_urlconf)  # there is one, and every request sets it
 
 
 class CloseOldConnections:

@@ -29,21 +29,24 @@ class DataPlane:
         self.rest = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if not request.path_info.startswith(PLANES):
-            return self.rest(request)
-        response = answer(request)
-        response._has_been_logged = True  # type: ignore[attr-defined]  # the record has it; Django would print it
-        if errors.TRACE_HEADER not in response:
-            response[errors.TRACE_HEADER] = errors.trace_id(request)
-        if isinstance(response, HttpResponse):
-            response["content-length"] = len(response.content)
-        if response.status_code >= 400 or request.method != "POST":
-            # A view that never waited would keep a busy connection's turn: others go first.
-            time.sleep(0)
-        return response
+        return answer(request) if request.path_info.startswith(PLANES) else self.rest(request)
 
 
 def answer(request: HttpRequest) -> HttpResponseBase:
+    """The API's answer, as it goes to the client."""
+    response = found(request)
+    response._has_been_logged = True  # type: ignore[attr-defined]  # the record has it; Django would print it
+    if errors.TRACE_HEADER not in response:
+        response[errors.TRACE_HEADER] = errors.trace_id(request)
+    if isinstance(response, HttpResponse):
+        response["content-length"] = len(response.content)
+    if response.status_code >= 400 or request.method != "POST":
+        # A view that never waited would keep a busy connection's turn: others go first.
+        time.sleep(0)
+    return response
+
+
+def found(request: HttpRequest) -> HttpResponseBase:
     """The view's answer, found by path; Node's SDK joins a base URL with a slash at its end into `//v1`."""
     path = request.path_info
     if "//" in path:
