@@ -2,15 +2,13 @@
 
 Nothing here is remembered: a segment goes when all of it is in the database, and what is read again after a
 kill is written again and changes nothing. So it may be stopped at any moment, and started by anybody;
-DATA_DIR/journal/ingester.lock lets one run at a time.
+logs/lock.py lets one run at a time.
 """
 
-import fcntl
 import logging
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from logs.last_used import LastUsed
@@ -27,19 +25,6 @@ AGAIN_SECONDS = 1.0  # while the database is away
 UNREADABLE = (ValueError, TypeError, AttributeError, ArithmeticError, LookupError, RecursionError)
 
 logger = logging.getLogger(__name__)
-
-
-@contextmanager
-def alone(folder: Path) -> Iterator[bool]:
-    """Hold the lock that lets one ingester run; False where another holds it."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (folder / "ingester.lock").open("ab") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        yield True
 
 
 class Ingester:

@@ -19,9 +19,9 @@ from typing import NamedTuple
 from logs.segments import OPENED, Record, Stop, read, resume
 
 NAME = re.compile(r"[0-9]+-([0-9a-f]{8})-[0-9]{8}\.journal")
-WINDOW = 256 << 10  # read at once, more where a record is longer
+WINDOW = 64 << 10  # read at once, more where a record is longer
 PATIENCE = 4  # looks at a broken record of a living writer before what stands behind it is read
-FRESH_BYTES = 1 << 20  # of openings, kept until the end of a look
+FRESH_BYTES = 256 << 10  # of openings, kept until the end of a look
 DRAFT_SECONDS = 60  # after which a segment that nobody locks was not finished
 
 logger = logging.getLogger(__name__)

@@ -49,7 +49,9 @@ class Stop(Enum):
     BROKEN = "these bytes are no record"
 
 
-def render(kind: str, call: str, facts: bytes, bodies: Iterable[tuple[str, bytes | bytearray, int]], seed: int) -> bytes:
+def render(
+    kind: str, call: str, facts: bytes, bodies: Iterable[tuple[str, bytes | bytearray, int]], seed: int
+) -> bytes:
     """The bytes of one record; `bodies` are their kinds, what is kept of them and their original sizes."""
     sizes, contents = "", []
     for name, content, size in bodies:

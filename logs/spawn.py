@@ -4,7 +4,6 @@ The ingester is a process of its own that outlives the worker; its lock lets one
 worker's but the environment and standard error.
 """
 
-import fcntl
 import logging
 import os
 import subprocess
@@ -13,6 +12,8 @@ import threading
 from pathlib import Path
 
 from django.conf import settings
+
+from logs.lock import is_free
 
 EVERY_SECONDS = 1.0
 
@@ -35,7 +36,7 @@ def ensure_ingester() -> bool:
     """Start the ingester if there is something to be read and nobody reads it; True if it was started."""
     _children[:] = [child for child in _children if child.poll() is None]
     folder = settings.DATA_DIR / "journal"
-    if _children or not has_segments(folder) or not is_free(folder / "ingester.lock"):
+    if _children or not has_segments(folder) or not is_free(folder):
         return False
     _children.append(started())
     return True
@@ -43,16 +44,6 @@ def ensure_ingester() -> bool:
 
 def has_segments(folder: Path) -> bool:
     return next(folder.glob("*.journal"), None) is not None
-
-
-def is_free(lock: Path) -> bool:
-    """Whether nobody holds the lock just now."""
-    with lock.open("ab") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
 
 
 def started() -> "subprocess.Popen[bytes]":

@@ -77,10 +77,10 @@ class Store:
             self.partitioned_until = now.timestamp() + PARTITIONS_SECONDS
 
     def probe(self, error: Exception) -> None:
-        """Tell a row that is refused from tables that are not there."""
+        """Tell a row that is refused from tables or columns that are not there (yet)."""
         try:
             for model in (RequestLog, LogBody, LogMetadata):
-                model._default_manager.using(ALIAS).exists()
+                model._default_manager.using(ALIAS).order_by().first()
         except (DatabaseError, InterfaceError) as away:
             self.drop_connection()
             raise Away(str(error)) from away

@@ -19,6 +19,7 @@ from logs import ingester as ingesting
 from logs.ids import new_id
 from logs.ingester import Ingester
 from logs.journal import Writer
+from logs.lock import alone
 from logs.models import LogBody, LogMetadata, RequestLog
 
 pytestmark = pytest.mark.django_db(databases=["default", "logs"])
@@ -359,8 +360,8 @@ def test_it_ends_by_itself_when_nobody_writes_and_nothing_is_left(writer, settin
 def test_only_one_ingester_runs(writer, settings, capsys):
     settings.DATA_DIR = writer.folder.parent
     run(writer)
-    with ingesting.alone(writer.folder) as alone:
-        assert alone
+    with alone(writer.folder) as is_alone:
+        assert is_alone
         call_command("ingest_logs", once=True)
     assert "Another" in capsys.readouterr().err
     assert not RequestLog.objects.exists()

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -44,17 +44,20 @@ class Place:
     data: Path
     env: dict[str, str]
     url: str = ""
+    started: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         """A process; what it prints is in `told`."""
         with self.told.open("ab") as told:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 [sys.executable, *arguments],
                 cwd=ROOT,
                 env=self.env | {"DJANGO_SETTINGS_MODULE": "gateway_site.settings"},
                 stdin=subprocess.PIPE,
                 stdout=told,
             )
+        self.started.append(process)
+        return process
 
     @property
     def told(self) -> Path:
@@ -107,13 +110,15 @@ def migrated(request: pytest.FixtureRequest, yard: Any, tmp_path: Path) -> Itera
 def made(kind: str, yard: Any, home: Path, template: str) -> Iterator[Place]:
     data = home / "data"
     data.mkdir(mode=0o700, exist_ok=True)
-    if kind == "sqlite":
-        yield Place(data, environment(data, 8000))
-        return
+    place = Place(data, environment(data, 8000))
     name = yard.database(home.name)
-    url = yard.server.create(name, template)
-    yield Place(data, environment(data, 8000) | {"DATABASE_URL": url}, url)
-    yard.server.drop(name)
+    if kind == "postgres":
+        place.url = place.env["DATABASE_URL"] = yard.server.create(name, template)
+    yield place
+    for process in place.started:
+        end(process)
+    if place.url:
+        yard.server.drop(name)
 
 
 def until(holds: Callable[[], Any], seconds: float = 30) -> None:
@@ -125,7 +130,9 @@ def until(holds: Callable[[], Any], seconds: float = 30) -> None:
 
 def end(process: subprocess.Popen[bytes]) -> None:
     process.kill()
-    process.communicate()
+    assert process.stdin
+    process.stdin.close()
+    process.wait()
 
 
 @pytest.mark.parametrize("order", [("default", "logs"), ("logs", "default")])
@@ -165,11 +172,11 @@ def test_every_call_is_one_row_whoever_is_killed(migrated: Place) -> None:
 
 def test_the_ingester_ends_in_peace_when_it_is_told_to(migrated: Place) -> None:
     writer = migrated.start("-c", WRITE, "50")
-    ingester = migrated.start("manage.py", "ingest_logs")
+    ingester = migrated.start("manage.py", "ingest_logs", "--service")
     until(lambda: len(migrated.rows()) == 45)
     ingester.send_signal(signal.SIGTERM)
     assert ingester.wait(10) == 0
-    ingester.communicate()
+    end(ingester)
     end(writer)
 
 
@@ -220,6 +227,24 @@ def held(pid: int) -> list[str]:
         with contextlib.suppress(OSError):
             names.append(str(each.readlink()))
     return names
+
+
+@pytest.mark.parametrize("migrated", ["postgres"], indirect=True)
+def test_rows_wait_for_a_migration_and_are_not_refused(migrated: Place) -> None:
+    with psycopg.connect(migrated.url) as connection:
+        connection.execute("ALTER TABLE logs_requestlog RENAME COLUMN sdk TO later")
+    writer = migrated.start("-c", WRITE, "20")
+    until(lambda: migrated.told.exists() and len(migrated.lines()) == 20)
+    ingester = migrated.start("manage.py", "ingest_logs")
+    time.sleep(2)
+    assert ingester.poll() is None
+    assert migrated.rows() == {}
+    assert not (migrated.data / "journal" / "refused").exists()
+    with psycopg.connect(migrated.url) as connection:
+        connection.execute("ALTER TABLE logs_requestlog RENAME COLUMN later TO sdk")
+    end(writer)
+    until(lambda: len(migrated.rows()) == 20)
+    assert ingester.wait(10) == 0
 
 
 # Partitions.

@@ -1,5 +1,6 @@
 """`manage.py ingest_logs`: bring the journal into the database. The workers start it themselves."""
 
+import gc
 import signal
 import threading
 from typing import Any
@@ -8,7 +9,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import connections
 
-from logs.ingester import Ingester, alone
+from logs.ingester import Ingester
+from logs.lock import alone
 
 
 class Command(BaseCommand):
@@ -20,6 +22,7 @@ class Command(BaseCommand):
         parser.add_argument("--service", action="store_true", help="do not end when nothing is left")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        gc.freeze()  # what is loaded by now is not looked through again for what can go
         stop = threading.Event()
         folder = settings.DATA_DIR / "journal"
         with alone(folder) as is_alone:

@@ -1,0 +1,36 @@
+"""The lock that lets one ingester run for each DATA_DIR."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+NAME = "ingester.lock"
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[bool]:
+    """Hold the lock for the block; False where another process holds it."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with opened(folder) as lock:
+        yield take(lock, fcntl.LOCK_EX)
+
+
+def is_free(folder: Path) -> bool:
+    """Whether nobody holds the lock just now."""
+    with opened(folder) as lock:
+        return take(lock, fcntl.LOCK_SH)
+
+
+def opened(folder: Path) -> IO[bytes]:
+    return (folder / NAME).open("ab", opener=lambda path, flags: os.open(path, flags, 0o600))
+
+
+def take(lock: IO[bytes], how: int) -> bool:
+    try:
+        fcntl.flock(lock, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
