@@ -26,7 +26,7 @@ class ApiKeyAuthentication(BaseAuthentication):
     challenge = 'Bearer realm="api"'
 
     def authenticate(self, request: Request) -> tuple[Caller, None]:
-        return caller(request.META), None
+        return caller(request._request.META), None
 
     def authenticate_header(self, request: Request) -> str:
         return self.challenge
