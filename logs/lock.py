@@ -25,7 +25,7 @@ def is_free(folder: Path) -> bool:
 
 
 def opened(folder: Path) -> IO[bytes]:
-    return (folder / NAME).open("ab", opener=lambda path, flags: os.open(path, flags, 0o600))
+    return os.fdopen(os.open(folder / NAME, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600), "r+b")
 
 
 def take(lock: IO[bytes], how: int) -> bool:
