@@ -2,12 +2,15 @@
 
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import partial
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 
 from providers.errors import Garbled, NotSupported, ProviderError, TimedOut
-from providers.types import Ask, Reading, WireRequest
+from providers.types import Ask, Problem, Reading, WireRequest
 from proxy import apart, errors, forwarding, upstream
 from proxy.apart_child import Bytes
 from proxy.call import Call
@@ -83,7 +86,7 @@ def refused(reply: Reply, leaf: Leaf, fn: str) -> Outcome:
     return Outcome(
         reply.status,
         body,
-        headers=forwarding.answered(reply.headers),
+        headers=shown(reply, leaf),
         verdict="failed",
         problem=problem,
         bodies={"received": received, "response": body},
@@ -102,7 +105,7 @@ def whole(reply: Reply, leaf: Leaf, fn: str, asked: Ask, wire: WireRequest) -> O
     bodies: dict[str, Bytes] = {"response": body}
     if body != received:
         bodies |= {"sent": wire.body, "received": received}
-    headers = forwarding.answered(reply.headers)
+    headers = shown(reply, leaf)
     verdict = "failed" if reading.problem else "finished"  # an error some send with a status of 200
     return Outcome(
         reply.status,
@@ -122,11 +125,12 @@ def streamed(reply: Reply, leaf: Leaf, fn: str, asked: Ask, wire: WireRequest, r
     received: list[bytes] = []
     chunks = reply.body if native else kept(reply.body, received)
     pieces = leaf.provider.stream(fn, asked, chunks, reading)
-    stream = Stream(hidden_pieces(pieces, leaf), reading, reply, record, slug)
+    stream = Stream(hidden_pieces(pieces, reading, leaf), reading, reply, record, slug)
     if not native:
         stream.sent, stream.received = wire.body, received
+        stream.hide = partial(hidden, leaf=leaf)
     stream.hold(settings.STREAM_HOLD_SECONDS)
-    headers = forwarding.answered(reply.headers)
+    headers = shown(reply, leaf)
     if stream.problem is None:
         return Outcome(reply.status, content_type="text/event-stream", headers=headers, stream=stream)
     reply.close()
@@ -180,11 +184,33 @@ def holds(content: Bytes, text: bytes) -> bool:
     return False
 
 
-def hidden_pieces(pieces: Iterator[bytes], leaf: Leaf) -> Iterator[bytes]:
+def hidden_pieces(pieces: Iterator[bytes], reading: Reading, leaf: Leaf) -> Iterator[bytes]:
+    """The same for a stream, and for the error that may end it."""
     secret = leaf.credential.secret.encode()
-    if not secret:
-        return pieces
-    return (piece.replace(secret, mask(leaf)) if secret in piece else piece for piece in pieces)
+    for piece in pieces:
+        yield piece.replace(secret, mask(leaf)) if secret and secret in piece else piece
+    if reading.problem:
+        reading.problem = hidden_problem(reading.problem, leaf)
+
+
+def hidden_problem(problem: Problem, leaf: Leaf) -> Problem:
+    texts: dict[str, Any] = {
+        name: hidden_text(value, leaf)
+        for name in ("message", "type", "param", "code")
+        if isinstance(value := getattr(problem, name), str)
+    }
+    return replace(problem, **texts)
+
+
+def shown(reply: Reply, leaf: Leaf) -> dict[str, str]:
+    """The provider's headers that the client gets to see."""
+    headers = forwarding.answered(reply.headers)
+    return {name: hidden_text(value, leaf) for name, value in headers.items()}
+
+
+def hidden_text(text: str, leaf: Leaf) -> str:
+    secret = leaf.credential.secret
+    return text.replace(secret, mask(leaf).decode()) if secret and secret in text else text
 
 
 def mask(leaf: Leaf) -> bytes:
