@@ -2,16 +2,13 @@
 
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
-from functools import partial
-from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 
 from providers.errors import Garbled, NotSupported, ProviderError, TimedOut
-from providers.types import Ask, Problem, Reading, WireRequest
-from proxy import apart, errors, forwarding, upstream
+from providers.types import Ask, Reading, WireRequest
+from proxy import apart, errors, forwarding, hiding, upstream
 from proxy.apart_child import Bytes
 from proxy.call import Call
 from proxy.outcome import Outcome
@@ -57,12 +54,15 @@ def sent(wire: WireRequest, leaf: Leaf) -> Reply:
     """The provider's reply. Its headers must be there within the leaf's own time, if it has one."""
     began = time.monotonic()
     try:
-        return upstream.send(wire, named_by_client=leaf.named_by_client, patience=leaf.timeout)
+        reply = upstream.send(wire, named_by_client=leaf.named_by_client, patience=leaf.timeout)
     except TimedOut:
         if leaf.timeout is None or time.monotonic() < began + leaf.timeout:
             raise
         milliseconds = f"{leaf.timeout * 1000:g}ms"
         raise TimedOut(f"Request exceeded the timeout sent in the request: {milliseconds}") from None
+    if secret := leaf.credential.secret:
+        reply.body = hiding.chunks(reply.body, secret)
+    return reply
 
 
 def read(reply: Reply, leaf: Leaf, call: Call, asked: Ask, wire: WireRequest, record: Record) -> Outcome:
@@ -80,7 +80,7 @@ def refused(reply: Reply, leaf: Leaf, fn: str) -> Outcome:
         raise Garbled(
             f"{leaf.provider.name} answered with a redirect ({reply.status}), which is not followed."
         )
-    received = bytes(hidden(reply.read(LARGEST_ERROR), leaf))
+    received = bytes(reply.read(LARGEST_ERROR))
     problem = leaf.provider.problem(fn, reply.status, received)
     body = errors.dump(errors.envelope(problem, leaf.provider.slug))
     return Outcome(
@@ -97,7 +97,7 @@ def whole(reply: Reply, leaf: Leaf, fn: str, asked: Ask, wire: WireRequest) -> O
     """A whole answer in the client's dialect."""
     reading = Reading()
     body: Bytes
-    received = hidden(reply.read(LARGEST_ANSWER), leaf)
+    received = reply.read(LARGEST_ANSWER)
     if apart.is_large(received):
         body = apart.answer(leaf.provider, fn, asked, received, reading)
     else:
@@ -125,10 +125,9 @@ def streamed(reply: Reply, leaf: Leaf, fn: str, asked: Ask, wire: WireRequest, r
     received: list[bytes] = []
     chunks = reply.body if native else kept(reply.body, received)
     pieces = leaf.provider.stream(fn, asked, chunks, reading)
-    stream = Stream(hidden_pieces(pieces, reading, leaf), reading, reply, record, slug)
+    stream = Stream(pieces, reading, reply, record, slug)
     if not native:
         stream.sent, stream.received = wire.body, received
-        stream.hide = partial(hidden, leaf=leaf)
     stream.hold(settings.STREAM_HOLD_SECONDS)
     headers = shown(reply, leaf)
     if stream.problem is None:
@@ -168,51 +167,7 @@ def failed(error: ProviderError, slug: str) -> Outcome:
     return Outcome(status, body, verdict="failed", problem=problem, bodies={"response": body})
 
 
-def hidden(received: Bytes, leaf: Leaf) -> Bytes:
-    """What the provider sent, without the credential: some echo the request they refuse."""
-    secret = leaf.credential.secret.encode()
-    return received.replace(secret, mask(leaf)) if secret and holds(received, secret) else received
-
-
-def holds(content: Bytes, text: bytes) -> bool:
-    """Whether the text is in there; the others get their turn while a large content is searched."""
-    for start in range(0, len(content), apart.LARGE):
-        if content.find(text, start, start + apart.LARGE + len(text)) >= 0:
-            return True
-        if start:
-            time.sleep(0)
-    return False
-
-
-def hidden_pieces(pieces: Iterator[bytes], reading: Reading, leaf: Leaf) -> Iterator[bytes]:
-    """The same for a stream, and for the error that may end it."""
-    secret = leaf.credential.secret.encode()
-    for piece in pieces:
-        yield piece.replace(secret, mask(leaf)) if secret and secret in piece else piece
-    if reading.problem:
-        reading.problem = hidden_problem(reading.problem, leaf)
-
-
-def hidden_problem(problem: Problem, leaf: Leaf) -> Problem:
-    texts: dict[str, Any] = {
-        name: hidden_text(value, leaf)
-        for name in ("message", "type", "param", "code")
-        if isinstance(value := getattr(problem, name), str)
-    }
-    return replace(problem, **texts)
-
-
 def shown(reply: Reply, leaf: Leaf) -> dict[str, str]:
     """The provider's headers that the client gets to see."""
     headers = forwarding.answered(reply.headers)
-    return {name: hidden_text(value, leaf) for name, value in headers.items()}
-
-
-def hidden_text(text: str, leaf: Leaf) -> str:
-    secret = leaf.credential.secret
-    return text.replace(secret, mask(leaf).decode()) if secret and secret in text else text
-
-
-def mask(leaf: Leaf) -> bytes:
-    secret = leaf.credential.secret
-    return f"{secret[:2]}********{secret[-3:]}".encode() if len(secret) > 12 else b"********"
+    return hiding.headers(headers, leaf.credential.secret) if leaf.credential.secret else headers

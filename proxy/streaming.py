@@ -6,7 +6,7 @@ before the last bytes leave, and everything else of the call when the stream is 
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 
 from providers.errors import Garbled, ProviderError, TimedOut
@@ -30,7 +30,6 @@ class Stream:
         self.cap = cap()
         self.received: list[bytes] | None = None
         self.sent: Bytes | None = None
-        self.hide: Callable[[bytes], Bytes] = bytes  # what of `received` may be kept
         self.problem: Problem | None = None
         self.ending = ExitStack()
 
@@ -110,7 +109,7 @@ class Stream:
         """What the record keeps of the exchange."""
         kept: dict[str, Bytes] = {"response": b"".join(self.kept)}
         if self.received is not None:
-            kept["received"] = self.hide(b"".join(self.received))
+            kept["received"] = b"".join(self.received)
         if self.sent is not None:
             kept["sent"] = self.sent
         return kept

@@ -1,0 +1,38 @@
+"""A provider's answer without the credential it was asked with."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy import hiding
+
+SECRET = "sk-a-secret-of-the-tests"
+MASK = b"sk********sts"
+
+
+def hidden(chunks):
+    return list(hiding.chunks(chunks, SECRET))
+
+
+@pytest.mark.parametrize("cut", range(len(SECRET) + 1))
+def test_the_secret_is_masked_wherever_it_is_cut(cut):
+    text = f"key {SECRET[:cut]}", f"{SECRET[cut:]} is wrong\n"
+    assert b"".join(hidden([part.encode() for part in text])) == b"key " + MASK + b" is wrong\n"
+
+
+def test_what_only_begins_like_it_arrives_all_the_same():
+    assert b"".join(hidden([b"sk-a-sec", b"ond one", b"s"])) == b"sk-a-second ones"
+
+
+def test_a_pause_stays_a_pause_and_nothing_else_becomes_one():
+    assert hidden([b"a", b"", b"sk-", b"", b"b"]) == [b"a", b"", b"", b"sk-b"]
+
+
+@given(st.lists(st.sampled_from([b"sk-", b"a-secret", b"-of-the", b"-tests", b"x", SECRET.encode(), b"\n"])))
+def test_it_never_comes_through_and_nothing_else_is_lost(parts):
+    whole = b"".join(parts)
+    assert b"".join(hidden(parts)) == whole.replace(SECRET.encode(), MASK)
+
+
+def test_headers_are_masked_too():
+    assert hiding.headers({"x-echo": f"Bearer {SECRET}"}, SECRET) == {"x-echo": "Bearer " + MASK.decode()}
