@@ -130,7 +130,7 @@ def texts(value: Any) -> dict[str, str]:
 
 
 def number(value: Any) -> float | None:
-    return None if value is None else float(value)
+    return None if value is None else round(float(value), 3)
 
 
 def count(value: Any) -> int:
