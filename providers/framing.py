@@ -6,7 +6,7 @@ Each frame keeps its bytes, so that a stream can be passed on as it came.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from providers.errors import Garbled
 from providers.types import Frame
@@ -18,15 +18,20 @@ LINE_ENDS = (b"\n", b"\r")
 BOM = b"\xef\xbb\xbf"
 
 
-def sse_frames(chunks: Iterable[bytes]) -> Iterator[Frame]:
+def sse_frames(
+    chunks: Iterable[bytes], calm: Callable[[bytes], bool] = lambda chunk: False
+) -> Iterator[Frame]:
     """The frames of a stream of server-sent events. An empty chunk comes out as PAUSE.
 
-    A frame without data (a comment, blank lines) is yielded too, for its bytes. Raises Garbled.
+    A frame without data (a comment, blank lines) is yielded too, for its bytes; and so are, in one, whole
+    frames of which `calm` says that nobody needs to look at them. Raises Garbled.
     """
     held = bytearray()
     for chunk in chunks:
         if not chunk:
             yield PAUSE
+        elif not held and calm(chunk):
+            yield Frame("", b"", chunk)
         elif not held and (frame := _plain_frame(chunk)):
             yield frame
         else:

@@ -29,6 +29,9 @@ class Tap(Protocol):
     def quiet(self, data: bytes) -> bool:
         """Whether a later event surely says nothing but content; cheap, and False when in doubt."""
 
+    def calm(self, chunk: bytes) -> bool:
+        """Whether a chunk surely is whole events, one or more, that are all quiet."""
+
     def ends(self, frame: Frame) -> bool:
         """Whether a frame is the terminal marker."""
 
@@ -100,10 +103,17 @@ def answer(tap: Tap, provider: Provider, body: bytes, reading: Reading) -> bytes
 def stream(
     tap: Tap, provider: Provider, ask: Ask, chunks: Iterable[bytes], reading: Reading
 ) -> Iterator[bytes]:
-    """A streamed answer, frame by frame as it came; ends early at an error (see Provider.stream)."""
+    """A streamed answer as it came, frame by frame where one may say more than content.
+
+    Ends early at an error (see Provider.stream).
+    """
     surplus = bool(tap.additions(provider, ask))
+
+    def calm(chunk: bytes) -> bool:
+        return reading.content and not reading.ended and tap.calm(chunk)
+
     try:
-        for frame in sse_frames(chunks):
+        for frame in sse_frames(chunks, calm):
             if reading.ended and frame.raw:
                 continue  # nothing counts after the end, but the connection is read to its own
             if not frame.data or (reading.content and tap.quiet(frame.data)):

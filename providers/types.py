@@ -213,7 +213,7 @@ class Provider:
         return self.operation(fn).format.answer(self, ask, body, reading)
 
     def stream(self, fn: str, ask: Ask, chunks: Iterable[bytes], reading: Reading) -> Iterator[bytes]:
-        """A streamed 2xx answer in the client's dialect, one item per event.
+        """A streamed 2xx answer in the client's dialect, whole events in each item.
 
         `reading` is filled before the item it stems from is yielded. An empty chunk is a pause and comes
         out as b"". A provider's error, or data that cannot be read, becomes `reading.problem` and ends

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from providers.catalog import PROVIDERS
 from providers.errors import NotSupported, Unrenderable
+from providers.formats import openai
 from providers.types import Ask, Credential, Reading
 
 OPENAI = PROVIDERS["openai"]
@@ -152,3 +153,28 @@ def test_a_setting_that_does_not_match_its_pattern_is_refused(value):
     ask = Ask("chat", {"model": "m"}, b'{"model":"m"}', "m")
     with pytest.raises(Unrenderable):
         OPENAI.request("chatComplete", ask, Credential("k", {"openai_organization": value}))
+
+
+QUIET = b'data: {"choices":[{"index":0,"delta":{"content":"%s"},"finish_reason":null}]}\n\n'
+
+
+@pytest.mark.parametrize(
+    ("chunk", "calm"),
+    [
+        (QUIET % b"a", True),
+        (QUIET % b"a" + QUIET % b"b", True),
+        (QUIET % b"a" + (QUIET % b"b")[:-1], False),
+        (QUIET % b"a" + b": comment\n\n", False),
+        (QUIET % b"data: {", False),
+        (QUIET % b'\\"error\\"', True),
+        (QUIET % b"a" + b"data: [DONE]\n\n", False),
+        (QUIET % b"a" + QUIET.replace(b"null", b'"stop"') % b"b", False),
+        (QUIET % b"a" + b'data: {"error":{"message":"no"}}\n\n', False),
+        (QUIET % b"a" + QUIET.replace(b'"choices"', b'"usage":{"prompt_tokens":1},"choices"') % b"b", False),
+        (QUIET.replace(b'"choices"', b'"usage":null,"choices"') % b"b", True),
+        ((QUIET % b"a").replace(b"\n", b"\r\n"), False),
+        (b"event: error\n" + QUIET % b"a", False),
+    ],
+)
+def test_a_chunk_is_calm_only_if_every_event_in_it_says_nothing_but_content(chunk, calm):
+    assert openai.ChatTap().calm(chunk) is calm

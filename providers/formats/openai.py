@@ -46,6 +46,17 @@ class ChatTap:
             and (b'"usage"' not in data or b'"usage":null' in data)
         )
 
+    def calm(self, chunk: bytes) -> bool:
+        events = chunk.count(b"data: {")
+        return (
+            chunk.startswith(b"data: {")
+            and chunk.endswith(b"}\n\n")
+            and events == chunk.count(b"\n\n") == chunk.count(b'"finish_reason":null')
+            and b'"error"' not in chunk
+            and b"\r" not in chunk
+            and chunk.count(b'"usage"') == chunk.count(b'"usage":null')
+        )
+
     def ends(self, frame: Frame) -> bool:
         return frame.data.strip() == b"[DONE]"
 
