@@ -39,16 +39,21 @@ loglevel = env.text("LOG_LEVEL", "INFO").lower()
 
 
 def post_worker_init(worker: Worker) -> None:
-    """Every worker sees to it that the journal is read. What stays for good is no garbage to look for."""
+    """Every worker sees to it that the journal is read, and whether it is ready before anybody asks.
+
+    What stays for good is no garbage to look for.
+    """
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE, 20, 20)
     import threading  # as gevent has left it
 
+    from gateway_site import health
     from logs import spawn
 
     worker.leaving = threading.Event()
     threading.Thread(target=spawn.watch, args=[worker.leaving], name="ingester", daemon=True).start()
+    threading.Thread(target=health.READINESS.refresh, name="ready", daemon=True).start()
 
 
 def worker_int(worker: Worker) -> None:
@@ -58,6 +63,9 @@ def worker_int(worker: Worker) -> None:
 
 
 def worker_exit(server: object, worker: Worker) -> None:
-    """Nothing is started any more by a worker that ends."""
+    """A worker that ends starts nothing any more, but for somebody to read what it wrote."""
     if worker.leaving is not None:
+        from logs import spawn
+
         worker.leaving.set()
+        spawn.ensure_ingester()
