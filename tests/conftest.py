@@ -30,6 +30,8 @@ def gatehouse(yard: servers.Yard, kind: servers.Kind) -> Iterator[servers.Gateho
     """A running server that many tests share: they leave it as they found it, rows apart."""
     with yard.started(kind) as gatehouse:
         yield gatehouse
+        log = gatehouse.log.read_text()
+        assert "Traceback" not in log, log[-8000:]
 
 
 @pytest.fixture

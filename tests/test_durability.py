@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import postgres, processes
+from tests import postgres, processes, workers
 from tests.load import Load, accounted
 from tests.servers import Kind, events, new_trace, question, within
 
@@ -72,6 +72,7 @@ def test_calls_survive_an_outage_of_the_database(yard):
         postgres.running() as server,
         yard.started(Kind("postgres", 2), on=server) as gatehouse,
     ):
+        workers.introduce(gatehouse)
         warm = Load(gatehouse, "before").start(100)
         warm.finish()
         server.stop()

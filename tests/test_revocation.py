@@ -1,14 +1,11 @@
 """A key that is taken back is refused within a second, in every worker and on connections already open."""
 
-import contextlib
-import http.client
-import json
 import time
 
 import pytest
 
-from tests import processes
-from tests.servers import CHAT, SANDBOX_KEY, Kind, question, within
+from tests import workers
+from tests.servers import SANDBOX_KEY, Kind, within
 
 pytestmark = pytest.mark.server
 
@@ -51,43 +48,14 @@ def doomed(yard, request):
         yield gatehouse, dict(zip(("revoked", "expired", "other"), made.split(), strict=True))
 
 
-@contextlib.contextmanager
-def connections_to_every_worker(gatehouse, workers):
-    """Kept alive, at least one to each worker."""
-    with contextlib.ExitStack() as stack:
-        held = {}
-        for _ in range(40):
-            connection = http.client.HTTPConnection("127.0.0.1", gatehouse.port, timeout=20)
-            stack.callback(connection.close)
-            connection.request("GET", "/healthz")
-            connection.getresponse().read()
-            held.setdefault(worker(gatehouse, connection), []).append(connection)
-            if len(held) == workers and sum(map(len, held.values())) >= 2 * workers:
-                break
-        assert len(held) == workers
-        yield [connection for those in held.values() for connection in those]
-
-
-def worker(gatehouse, connection):
-    return processes.serving(gatehouse.data, gatehouse.port, connection.sock.getsockname()[1])
-
-
-def status(gatehouse, connection, key, virtual_key):
-    headers = gatehouse.headers(virtual_key, key)
-    connection.request("POST", CHAT, json.dumps(question()), headers)
-    response = connection.getresponse()
-    response.read()
-    return response.status
-
-
 @pytest.mark.parametrize("end", ENDS)
 def test_what_was_taken_back_is_refused_within_a_second_by_every_worker(doomed, end):
     gatehouse, keys = doomed
     key, virtual_key, find, change, refused = ENDS[end]
-    with connections_to_every_worker(gatehouse, 2) as connections:
+    with workers.connections(gatehouse) as held:
 
         def statuses():
-            return {status(gatehouse, connection, keys[key], virtual_key) for connection in connections}
+            return {workers.status(gatehouse, each, keys[key], virtual_key) for each in held}
 
         assert statuses() == {200}
         changed = float(gatehouse.python(CHANGE.format(find=find, change=change)))
