@@ -203,7 +203,8 @@ def torn(arguments: str, size: int = 8) -> Iterator[str]:
 
 
 def event(value: JSON) -> bytes:
-    return b"data: " + json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n\n"
+    data = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return f"data: {data}\n\n".encode(errors="replace")
 
 
 def error(status: int, message: str, param: str | None = None, code: str | None = None) -> JSON:

@@ -217,7 +217,7 @@ def streamed(told: Answer) -> Iterator[tuple[JSON, list[JSON]]]:
 
 def event(name: str, value: JSON) -> bytes:
     data = json.dumps({"type": name} | value, ensure_ascii=False, separators=(",", ":"))
-    return f"event: {name}\ndata: {data}\n\n".encode()
+    return f"event: {name}\ndata: {data}\n\n".encode(errors="replace")
 
 
 def error(status: int, message: str, param: str | None = None, code: str | None = None) -> JSON:

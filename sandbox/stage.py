@@ -33,7 +33,7 @@ def send(
     if told.garbage == BEFORE_HEADERS:
         return framed(request, told, "text/html", iter([HTML]))
     if isinstance(body, dict):
-        return sent_whole(request, told, json.dumps(body, ensure_ascii=False).encode())
+        return sent_whole(request, told, json.dumps(body, ensure_ascii=False).encode(errors="replace"))
     return framed(request, told, "text/event-stream; charset=utf-8", stream(request, told, body, error))
 
 
