@@ -28,6 +28,7 @@ from proxy.errors import BodyTooComplex
 LARGE = 512 * 1024  # bytes; what is smaller is parsed in a few milliseconds
 AT_MOST = 4
 IDLE_SECONDS = 30.0
+MEMORY = 2 << 30  # bytes a child may have; a body that needs more is refused
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -87,7 +88,7 @@ class Child:
 
     def __init__(self) -> None:
         ours, theirs = socket.socketpair()
-        command = [sys.executable, "-m", "proxy.apart_child"]
+        command = [sys.executable, "-m", "proxy.apart_child", str(MEMORY)]
         self.process = subprocess.Popen(command, stdin=theirs.fileno(), cwd=ROOT)
         theirs.close()
         self.socket = ours

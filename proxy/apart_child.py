@@ -23,14 +23,14 @@ from providers.types import JSON, Ask, Reading
 Bytes: TypeAlias = bytes | bytearray
 Result: TypeAlias = tuple[JSON, list[Bytes]]
 
-MEMORY = 1 << 30  # bytes of address space; a body that needs more is refused
 SHORT = 256 * 1024  # bytes of a top-level value that is told as it is
 SLICE = 256 * 1024
 COUNTS = struct.Struct("!IQQ")  # lengths of the head and of two parts
 
 
 def main() -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    memory = int(sys.argv[1])
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     line = socket.socket(fileno=sys.stdin.fileno())
     while True:
         try:
