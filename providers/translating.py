@@ -103,7 +103,7 @@ def _note(event: Event, reading: Reading) -> None:
     if event.finish:
         reading.finish = event.finish
     if event.usage:
-        reading.usage = usage_of(event.usage)
+        reading.usage, reading.partial = usage_of(event.usage), not reading.finish
     if event.problem:
         reading.problem = event.problem
     if event.ended:

@@ -87,6 +87,7 @@ class Reading:
 
     model: str = ""
     usage: Usage | None = None
+    partial: bool = False  # `usage` was told before the answer's end: its output is yet to be counted
     finish: str = ""
     problem: Problem | None = None
     content: bool = False  # more than an opening, a ping or a comment was seen

@@ -13,7 +13,7 @@ from providers.catalog import PROVIDERS
 from providers.errors import Garbled, Unrenderable
 from providers.formats.anthropic.models import model_of
 from providers.formats.anthropic.names import ALLOWED, Names
-from providers.types import Ask, Credential, Reading
+from providers.types import Ask, Credential, Reading, Usage
 
 ANTHROPIC = PROVIDERS["anthropic"]
 FN = "chatComplete"
@@ -182,6 +182,7 @@ def test_a_stream_adds_up_to_the_whole_answer(message, strict, places):
     )
     assert answer == expected
     assert (known.model, known.usage, known.finish) == (learnt.model, learnt.usage, learnt.finish)
+    assert not learnt.partial
 
 
 def without_spaces(calls):
@@ -190,6 +191,40 @@ def without_spaces(calls):
         {**c, "function": {**c["function"], "arguments": json.loads(c["function"]["arguments"])}}
         for c in calls
     ]
+
+
+def learnt_from(*told):
+    """What is learnt of a stream of these events."""
+    data = b"".join(b"data: %s\n\n" % json.dumps(event).encode() for event in told)
+    told = list(ANTHROPIC.stream(FN, ask({}), [data], reading := Reading()))
+    assert told
+    return reading
+
+
+START = {
+    "type": "message_start",
+    "message": {"id": "m", "model": MODEL, "usage": {"input_tokens": 25, "output_tokens": 1}},
+}
+END = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}}
+STOP = {"type": "message_stop"}
+
+
+def test_usage_is_partial_until_the_end_of_the_message_counts_it():
+    opened = learnt_from(START)
+    assert (opened.usage, opened.partial) == (Usage(input=25, output=1), True)
+    whole = learnt_from(START, {**END, "usage": {"output_tokens": 70}})
+    assert (whole.usage, whole.partial) == (Usage(input=25, output=70), False)
+
+
+def test_usage_is_still_partial_when_the_end_does_not_count_it():
+    reading = learnt_from(START, END, STOP)
+    assert (reading.usage, reading.partial, reading.ended) == (Usage(input=25, output=1), True, True)
+
+
+def test_a_stream_without_usage_is_not_one_that_used_nothing():
+    start = {"type": "message_start", "message": {"id": "m", "model": MODEL}}
+    reading = learnt_from(start, END, STOP)
+    assert (reading.usage, reading.partial, reading.ended) == (None, False, True)
 
 
 # Anything at all

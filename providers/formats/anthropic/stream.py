@@ -120,15 +120,15 @@ class MessageReader:
 
     def _closing(self, event: JSON) -> Iterator[Event]:
         """The end of the message. Usage here is cumulative and newer than the opening's."""
-        delta = event["delta"]
-        self.usage = {**self.usage, **{k: v for k, v in (event.get("usage") or {}).items() if v is not None}}
+        delta, usage = event["delta"], event.get("usage") or {}
+        self.usage = {**self.usage, **{k: v for k, v in usage.items() if v is not None}}
         if refusal := refusal_of(delta):
             yield Event({"refusal": refusal})
         reason = delta.get("stop_reason") or "end_turn"
         yield Event(
             finish=finish_of(reason),
             native_finish=reason,
-            usage=usage_in_common(self.usage),
+            usage=usage_in_common(self.usage) if usage else None,
             stop_sequence=delta.get("stop_sequence") or "",
             extras=extras_of({**event, **delta}),
         )
