@@ -26,6 +26,7 @@ ANSWERED = {
     "partial_json",
 }
 NEVER = {"data", "url", "image_url", "file_data", "id", "type", "role", "tool_call_id", "signature"}
+TWICE = {"content_blocks", "reasoning_details"}  # of an answer: what `content` and its like say too
 
 
 def estimate(bodies: Mapping[str, Body], body_bytes: int) -> Usage:
@@ -66,6 +67,7 @@ def events(stream: bytes) -> Iterator[Any]:
 def texts(value: Any, keys: set[str] | None = None) -> Iterator[str]:
     """Every text in a JSON value; with `keys`, only those that stand directly under one of them."""
     pending = [(value, keys is None)]
+    skipped = NEVER | TWICE if keys else NEVER
     while pending:
         value, counts = pending.pop()
         if isinstance(value, str):
@@ -75,7 +77,7 @@ def texts(value: Any, keys: set[str] | None = None) -> Iterator[str]:
             pending += [(each, counts) for each in value]
         elif isinstance(value, dict):
             pending += [
-                (each, keys is None or key in keys) for key, each in value.items() if key not in NEVER
+                (each, keys is None or key in keys) for key, each in value.items() if key not in skipped
             ]
 
 

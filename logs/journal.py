@@ -165,7 +165,7 @@ class Writer:
             if len(line) <= CLOSING_BYTES:
                 return line
             told[drop] = None
-        essential = {name: told.get(name) for name in ("outcome", "status", "usage", "total_ms")}
+        essential = {name: told.get(name) for name in ("outcome", "status", "usage", "partial", "total_ms")}
         return segments.render(CLOSED, call, encoded(essential), (), self.seed)
 
     def place(self, size: int, *, kept: int) -> Segment | None:

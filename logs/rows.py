@@ -7,32 +7,25 @@ import json
 import re
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
 import orjson
 
-from logs import estimates
 from logs.ids import minted_at
-from logs.models import ID, LONG, MESSAGE, NAME, NAMED, Outcome, Pricing, UsageSource
+from logs.models import ID, LONG, MESSAGE, NAME, NAMED, Outcome
 from logs.reader import Call
 from logs.segments import Body, Record
-from prices.rates import price
-from providers.types import Usage
+from logs.usage import LARGEST, count, usage
 
 Row = dict[str, Any]
 
 TINY = 1 << 10  # bytes below which to compress costs more than to keep
 SMALL = 4 << 10  # bytes up to which a small window compresses as well, and three times as fast
-LARGEST = 2**53  # a count beyond is no count, and JSON would not carry it
-MOST = Decimal(10) ** 8  # dollars the column holds
 METADATA_VALUES = 64  # of one call that can be searched for
 UNCLEAN = re.compile("[\x00\ud800-\udfff]")
-USED = {Outcome.FINISHED, Outcome.TRUNCATED, Outcome.ABANDONED, Outcome.INTERRUPTED}
 
-BUCKETS = tuple(field.name for field in fields(Usage))
 TEXTS_OPENED = {
     "organisation": ID,
     "workspace": NAME,
@@ -50,11 +43,13 @@ TEXTS_OPENED = {
     "client_address": ID,
     "sdk": NAME,
 }
-TEXTS_CLOSED = {
+TEXTS_EITHER = {  # what the call set out with, unless its end tells
     "virtual_key": NAME,
     "virtual_key_id": ID,
     "integration": NAME,
     "provider": NAME,
+}
+TEXTS_CLOSED = {
     "model_answered": NAME,
     "finish": ID,
     "option_index": NAME,
@@ -85,11 +80,12 @@ def rows(call: Call) -> Rows:
     log: Row = {"id": call.id, "created_at": moment(call.id, opened.get("time")), "metadata": metadata}
     log |= {name: text(opened.get(name), length) for name, length in TEXTS_OPENED.items()}
     log |= {name: text(closed.get(name), length) for name, length in TEXTS_CLOSED.items()}
+    log |= {name: text(either(name, closed, opened), length) for name, length in TEXTS_EITHER.items()}
     log |= {name: number(closed.get(name)) for name in TIMES}
     log["model"] = text(closed.get("model") or opened.get("model"), NAME)
     log["stream"] = bool(opened.get("stream"))
     log |= ending(call, closed)
-    log |= usage(log, opened, closed, bodies, known=call.closed is not None)
+    log |= usage(log, opened, closed, bodies)
     return Rows(log, [stored(call.id, body) for body in bodies.values()], searchable(log, metadata))
 
 
@@ -120,6 +116,12 @@ def clean(value: Any) -> Any:
     return value
 
 
+def either(name: str, first: Mapping[str, Any], second: Mapping[str, Any]) -> Any:
+    """A fact as the first record has it; as the second has it, where the first does not tell."""
+    told = first.get(name)
+    return second.get(name) if told is None else told
+
+
 def text(value: Any, length: int) -> str:
     return "" if value is None else str(value)[:length]
 
@@ -133,11 +135,6 @@ def number(value: Any) -> float | None:
     return None if value is None else round(float(value), 3)
 
 
-def count(value: Any) -> int:
-    number = int(value or 0)
-    return number if 0 <= number <= LARGEST else 0 if number < 0 else LARGEST
-
-
 def moment(call: str, seconds: float | None) -> datetime:
     return minted_at(call) if seconds is None else datetime.fromtimestamp(seconds, tz=UTC)
 
@@ -145,10 +142,9 @@ def moment(call: str, seconds: float | None) -> datetime:
 def ending(call: Call, closed: Mapping[str, Any]) -> Row:
     """How the call went. Without a closing record the gateway was stopped in the middle of it."""
     error = closed.get("error") or {}
-    status = closed.get("status")
     return {
         "outcome": text(closed.get("outcome") or Outcome.INTERRUPTED, 16),
-        "status": None if status is None else count(status),
+        "status": count(closed.get("status")) or None,  # 0: the client left before it was told one
         "error_type": text(error.get("type"), NAME),
         "error_code": text(error.get("code"), NAME),
         "error_message": text(error.get("message"), MESSAGE),
@@ -156,37 +152,6 @@ def ending(call: Call, closed: Mapping[str, Any]) -> Row:
         "ignored": closed.get("ignored") or [],
         "retry_count": count(closed.get("retry_count")),
     }
-
-
-def usage(
-    log: Row, opened: Mapping[str, Any], closed: Mapping[str, Any], bodies: Mapping[str, Body], *, known: bool
-) -> Row:
-    """What the call used, counted by the provider or estimated, and what that cost."""
-    used, source = Usage(), UsageSource.NONE
-    if told := closed.get("usage"):
-        used = Usage(**{bucket: count(told.get(bucket)) for bucket in BUCKETS})
-        source = UsageSource.ESTIMATED if closed.get("estimated") else UsageSource.PROVIDER
-    elif was_used(log, known=known):
-        used, source = estimates.estimate(bodies, count(opened.get("body_bytes"))), UsageSource.ESTIMATED
-    row = {f"{bucket}_tokens": getattr(used, bucket) for bucket in BUCKETS}
-    return row | {"total_tokens": used.total, "usage_source": source.value} | cost(log, used)
-
-
-def was_used(log: Row, *, known: bool) -> bool:
-    """Whether a call without usage had some all the same: a provider was asked, and did not refuse."""
-    if log["outcome"] not in USED or (known and not log["attempts"]):
-        return False
-    return log["outcome"] != Outcome.FINISHED or (log["status"] or 0) < 300
-
-
-def cost(log: Row, used: Usage) -> Row:
-    if not used.total:
-        return {"cost": Decimal(0), "currency": "USD", "pricing": Pricing.FREE.value}
-    found = price(log["provider"], (log["model_answered"], log["model"]), used, log["created_at"])
-    amount, pricing = found.amount, found.pricing
-    if amount is not None and amount >= MOST:
-        amount, pricing = None, "unpriced"
-    return {"cost": amount, "currency": "USD", "pricing": pricing}
 
 
 def stored(call: str, body: Body) -> Row:

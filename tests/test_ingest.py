@@ -181,6 +181,30 @@ def test_the_open_calls_of_a_writer_that_is_gone_are_interrupted(writer, ingeste
     assert (log.outcome, log.status, log.usage_source) == ("interrupted", None, "estimated")
     assert (log.input_tokens, log.output_tokens) == (100, 0)
     assert log.workspace == "default"
+    assert (log.provider, log.cost, log.pricing) == ("", None, "unpriced")  # it was not yet known whom to ask
+
+
+def test_an_interrupted_call_is_priced_by_what_it_set_out_with(writer, ingester):
+    names = {"provider": "openai", "virtual_key": "v", "virtual_key_id": "v-1", "integration": "i"}
+    call = new_id()
+    writer.opened(call, OPENED | names, REQUEST)
+    writer.leave()
+    log = row(ingester, call)
+    assert {name: getattr(log, name) for name in names} == names
+    assert (log.outcome, log.status, log.usage_source) == ("interrupted", None, "estimated")
+    assert (log.input_tokens, log.cost, log.pricing) == (10, Decimal("0.0000015"), "priced")
+
+
+def test_the_end_of_a_call_tells_better_than_its_beginning_who_was_asked(writer, ingester):
+    begun = {"provider": "openai", "virtual_key": "first", "integration": "i"}
+    ended = {"provider": "anthropic", "virtual_key": "", "integration": None}
+    log = row(ingester, run(writer, opened=begun, closed=ended))
+    assert (log.provider, log.virtual_key, log.integration) == ("anthropic", "", "i")
+
+
+def test_a_client_that_left_before_it_was_told_a_status_has_none(writer, ingester):
+    log = row(ingester, run(writer, closed={"outcome": "abandoned", "status": 0, "usage": None}))
+    assert (log.outcome, log.status) == ("abandoned", None)
 
 
 def test_segments_are_removed_when_all_of_them_is_in_the_database(writer, ingester):
@@ -306,7 +330,9 @@ EVENTS = b"".join(
         ({"outcome": "abandoned"}, None, b"", ("estimated", 25, 0)),
         ({"outcome": "abandoned", "attempts": []}, REQUEST, b"", ("none", 0, 0)),
         ({"outcome": "failed", "status": 500}, REQUEST, b"{}", ("none", 0, 0)),
+        ({"outcome": "failed", "status": 200}, REQUEST, EVENTS, ("estimated", 10, 5)),
         ({"outcome": "refused", "status": 429}, REQUEST, b"{}", ("none", 0, 0)),
+        ({"usage": {"input": 0, "output": 0}}, REQUEST, ANSWER, ("estimated", 10, 5)),
         ({"usage": {"input": 3, "output": 1}, "estimated": True}, REQUEST, ANSWER, ("estimated", 3, 1)),
     ],
 )
@@ -317,6 +343,92 @@ def test_usage_nobody_told_is_estimated_from_the_texts(
     call = run(writer, {"body_bytes": 100}, {"usage": None} | closed, request_body, **bodies)
     log = row(ingester, call)
     assert (log.usage_source, log.input_tokens, log.output_tokens) == expected
+
+
+def failed(status, kind, attempt=200):
+    """A call that failed without usage; `kind`: the error's type, `attempt`: the status the provider gave."""
+    attempts = [{"provider": "openai", "host": "api.openai.com", "status": attempt}]
+    error = {"message": "m", "type": kind, "code": None}
+    return {"outcome": "failed", "status": status, "usage": None, "error": error, "attempts": attempts}
+
+
+NOT_SENT = [{"provider": "openai", "host": "", "status": 400}]
+OPENING = b'data: {"choices": [{"delta": {"role": "assistant", "content": ""}}]}\n\n'
+
+
+@pytest.mark.parametrize(
+    "closed, answer",
+    [
+        (failed(408, "timeout_error", 408), b'{"error": {"message": "content"}}'),
+        (failed(500, "provider_unreachable", 500), b"{}"),
+        (failed(500, "incomplete_response", 500), b"{}"),
+        (failed(500, "invalid_response", 500), b"{}"),
+        (failed(500, None, 0), b"{}"),
+        (failed(200, "timeout_error"), OPENING),
+        (failed(200, "invalid_response"), OPENING),
+        (failed(200, "overloaded_error"), None),
+        (failed(500, None) | {"attempts": None, "error": None}, None),
+    ],
+)
+def test_what_a_provider_may_have_done_unseen_is_unpriced_and_not_free(writer, ingester, closed, answer):
+    bodies = {"response": answer} if answer else {}
+    log = row(ingester, run(writer, {"stream": True}, closed, REQUEST, **bodies))
+    assert (log.usage_source, log.total_tokens, log.cost, log.pricing) == ("none", 0, None, "unpriced")
+
+
+@pytest.mark.parametrize(
+    "closed",
+    [
+        failed(500, None, 500),
+        failed(429, "rate_limit_exceeded", 429),
+        failed(504, "timeout_error", 504),
+        failed(200, "overloaded_error"),
+        failed(500, "host_not_allowed", 500),
+        failed(400, "invalid_request") | {"attempts": NOT_SENT},
+        failed(500, "provider_error") | {"attempts": []},
+        failed(529, "overloaded_error", 529) | {"usage": {"input": 25, "output": 1}, "partial": True},
+        {"outcome": "abandoned", "usage": None, "attempts": NOT_SENT},
+        {"outcome": "refused", "status": 401, "usage": None},
+    ],
+)
+def test_an_error_before_any_answer_costs_nothing(writer, ingester, closed):
+    log = row(ingester, run(writer, closed=closed, request=REQUEST, response=b'{"error": {"message": "m"}}'))
+    assert (log.usage_source, log.total_tokens, log.cost, log.pricing) == ("none", 0, 0, "free")
+
+
+def test_an_answer_that_fails_in_the_middle_is_priced_by_what_was_delivered(writer, ingester):
+    log = row(ingester, run(writer, closed=failed(200, "server_error"), request=REQUEST, response=EVENTS))
+    assert (log.usage_source, log.input_tokens, log.output_tokens) == ("estimated", 10, 5)
+    assert (log.cost, log.pricing) == (Decimal("0.0000045"), "priced")
+
+
+@pytest.mark.parametrize("outcome", ["abandoned", "truncated", "failed", "interrupted"])
+@pytest.mark.parametrize("counted, expected", [(1, 5), (70, 70)])
+def test_usage_counted_only_at_the_beginning_is_completed(writer, ingester, outcome, counted, expected):
+    told = {"usage": {"input": 30, "cache_read": 4, "output": counted}, "partial": True, "outcome": outcome}
+    log = row(ingester, run(writer, closed=told, request=REQUEST, response=EVENTS))
+    tokens = (log.input_tokens, log.cache_read_tokens, log.output_tokens, log.total_tokens)
+    assert tokens == (30, 4, expected, 34 + expected)
+    assert (log.usage_source, log.pricing) == ("estimated", "priced")
+
+
+def test_the_input_that_was_counted_before_the_answer_broke_is_kept(writer, ingester):
+    told = {"usage": {"input": 30, "output": 1}, "partial": True}
+    closed = failed(500, "incomplete_response") | told
+    log = row(ingester, run(writer, closed=closed, request=REQUEST, response=b"{}"))
+    assert (log.usage_source, log.input_tokens, log.output_tokens) == ("estimated", 30, 1)
+
+
+def test_an_estimate_of_nothing_is_unpriced(writer, ingester):
+    log = row(ingester, run(writer, closed={"usage": None}, request=b"{}"))
+    assert (log.usage_source, log.total_tokens, log.cost, log.pricing) == ("estimated", 0, None, "unpriced")
+
+
+def test_what_an_answer_says_twice_is_counted_once(writer, ingester):
+    said = {"content": "z" * 20, "content_blocks": [{"type": "text", "text": "z" * 20}]}
+    answer = json.dumps({"choices": [{"message": said}]}).encode()
+    log = row(ingester, run(writer, closed={"usage": None}, request=REQUEST, response=answer))
+    assert log.output_tokens == 5
 
 
 # What follows from rows.

@@ -1,0 +1,124 @@
+"""What a call used, as its provider counted it or as we estimate it, and what that cost.
+
+Three calls look alike, for nobody counted their tokens: one that cost nothing, because no provider was asked
+or the provider only said that something was wrong; one whose usage can be estimated from its texts; and one
+that may have used much, of which we saw nothing. The last is unpriced, which is not free.
+"""
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from decimal import Decimal
+from enum import Enum, auto
+from typing import Any
+
+from logs import estimates
+from logs.models import Outcome, Pricing, UsageSource
+from logs.segments import Body
+from prices.rates import price
+from providers.errors import Garbled, Unreachable
+from providers.types import Usage
+
+LARGEST = 2**53  # a count beyond is no count, and JSON would not carry it
+MOST = Decimal(10) ** 8  # dollars the column holds
+BUCKETS = tuple(field.name for field in fields(Usage))
+CLOCK, CLOCK_STATUS = "timeout_error", 408  # how calls end that a clock of ours ended; providers say it too
+BROKEN = {Unreachable.code, Garbled.code, "incomplete_response"}  # an answer may have been on its way
+BEGUN = {Outcome.TRUNCATED, Outcome.ABANDONED, Outcome.INTERRUPTED}
+
+
+class Spent(Enum):
+    """What a call used that nobody counted to its end."""
+
+    NOTHING = auto()
+    SOMETHING = auto()  # an estimate tells
+    UNKNOWN = auto()
+
+
+def usage(
+    log: Mapping[str, Any], opened: Mapping[str, Any], closed: Mapping[str, Any], bodies: Mapping[str, Body]
+) -> dict[str, Any]:
+    """The columns of usage and cost; `log` has all others, `opened` and `closed` are the call's facts."""
+    used, source, spent = counted(log, opened, closed, bodies)
+    row = {f"{bucket}_tokens": getattr(used, bucket) for bucket in BUCKETS}
+    return row | {"total_tokens": used.total, "usage_source": source.value} | cost(log, used, spent)
+
+
+def counted(
+    log: Mapping[str, Any], opened: Mapping[str, Any], closed: Mapping[str, Any], bodies: Mapping[str, Body]
+) -> tuple[Usage, UsageSource, Spent]:
+    """The call's tokens and who counted them. A chat that used no token at all was not counted."""
+    told, partial = reported(closed), closed.get("partial")
+    if told.total and not partial:
+        source = UsageSource.ESTIMATED if closed.get("estimated") else UsageSource.PROVIDER
+        return told, source, Spent.SOMETHING
+    spent = uncounted(log, closed, bodies)
+    if spent is Spent.NOTHING or (spent is Spent.UNKNOWN and not told.total):
+        return Usage(), UsageSource.NONE, spent
+    estimate = estimates.estimate(bodies, count(opened.get("body_bytes")))
+    if told.total:  # the input is counted when the answer begins, the output when it ends
+        estimate = replace(told, output=max(told.output, estimate.output))
+    return estimate, UsageSource.ESTIMATED, Spent.SOMETHING
+
+
+def reported(closed: Mapping[str, Any]) -> Usage:
+    told = closed.get("usage") or {}
+    return Usage(**{bucket: count(told.get(bucket)) for bucket in BUCKETS})
+
+
+def count(value: Any) -> int:
+    number = int(value or 0)
+    return number if 0 <= number <= LARGEST else 0 if number < 0 else LARGEST
+
+
+def uncounted(log: Mapping[str, Any], closed: Mapping[str, Any], bodies: Mapping[str, Body]) -> Spent:
+    """What a call used whose provider did not say, or not to the end.
+
+    Facts may be missing: the gateway was killed, or there was no room for them.
+    """
+    if closed and not asked(closed):
+        return Spent.NOTHING
+    status = log["status"] or 0
+    match log["outcome"]:
+        case outcome if outcome in BEGUN:
+            return Spent.SOMETHING
+        case Outcome.FINISHED:
+            return Spent.SOMETHING if status < 300 else Spent.NOTHING
+        case Outcome.FAILED if status < 400:
+            return failed_midway(log, bodies)
+        case Outcome.FAILED:
+            return Spent.UNKNOWN if unanswered(log, closed) else Spent.NOTHING
+    return Spent.NOTHING
+
+
+def asked(closed: Mapping[str, Any]) -> bool:
+    """Whether a provider was asked: an attempt without a host ended before it had one."""
+    attempts = closed.get("attempts")
+    return attempts is None or any(attempt.get("host") != "" for attempt in attempts)
+
+
+def failed_midway(log: Mapping[str, Any], bodies: Mapping[str, Body]) -> Spent:
+    """A call whose answer began well: what was delivered counts, and an error before that does not."""
+    if estimates.estimate(bodies, 0).output:
+        return Spent.SOMETHING
+    unseen = log["stream"] and "response" not in bodies
+    return Spent.UNKNOWN if unseen or log["error_type"] in {CLOCK, *BROKEN} else Spent.NOTHING
+
+
+def unanswered(log: Mapping[str, Any], closed: Mapping[str, Any]) -> bool:
+    """Whether a call failed without the provider's saying so: it may have been at work on the answer."""
+    attempts = closed.get("attempts")
+    if not attempts or attempts[-1].get("status") == 0 or log["error_type"] in BROKEN:
+        return True
+    return bool(log["error_type"] == CLOCK and log["status"] == CLOCK_STATUS)
+
+
+def cost(log: Mapping[str, Any], used: Usage, spent: Spent) -> dict[str, Any]:
+    if spent is Spent.NOTHING:
+        return {"cost": Decimal(0), "currency": "USD", "pricing": Pricing.FREE.value}
+    unpriced = {"cost": None, "currency": "USD", "pricing": Pricing.UNPRICED.value}
+    if not used.total:
+        return unpriced
+    found = price(log["provider"], (log["model_answered"], log["model"]), used, log["created_at"])
+    if found.amount is None or found.amount >= MOST:
+        return unpriced
+    return {"cost": found.amount, "currency": "USD", "pricing": found.pricing}
