@@ -151,6 +151,7 @@ class Record(AbstractContextManager["Record"]):
             "option_index": last.path if last else "",
             "cache_status": "DISABLED",
             "usage": reading.usage,
+            "partial": reading.partial,
             "ignored": self.ignored,
             "error": error(problem),
             "first_byte_ms": self.first_byte_ms or total,
