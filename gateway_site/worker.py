@@ -7,6 +7,7 @@ clients get an error event and their records are closed.
 Nothing of ours is imported before the fork: modules must meet the standard library as gevent leaves it.
 """
 
+import errno
 import importlib
 import threading
 import time
@@ -17,11 +18,13 @@ from typing import Any
 
 import gevent
 from gunicorn.http.errors import NoMoreData
+from gunicorn.http.parser import Parser
 from gunicorn.workers.ggevent import GeventWorker
 
 from gateway_site import env
 
 GreenSocket: Any = importlib.import_module("gevent.socket").socket  # its stub forgets the class
+CLIENT_SECONDS = 300.0  # without reading anything, as long as a provider may be silent
 
 
 class ClientSocket(GreenSocket):  # type: ignore[misc]
@@ -36,7 +39,44 @@ class ClientSocket(GreenSocket):  # type: ignore[misc]
         except BlockingIOError:
             sent = 0
         if sent < len(data):
-            super().sendall(memoryview(data)[sent:], flags)
+            with patience(self):
+                super().sendall(memoryview(data)[sent:], flags)
+
+
+@contextmanager
+def patience(client: Any) -> Iterator[None]:
+    """A client that reads slowly has CLIENT_SECONDS for what is waiting, and the provider's clock stands.
+
+    Whatever ends that wait is, to gunicorn, a connection that was reset.
+    """
+    from proxy import watch
+
+    watched, before, began = watch.current(), client.gettimeout(), time.monotonic()
+    deadline, error = (watched.deadline, watched.error) if watched else (None, None)
+    client.settimeout(CLIENT_SECONDS)
+    try:
+        if watched:
+            watched.clear()
+        yield
+    except (TimeoutError, watch.Stopping) as ended:
+        raise ConnectionResetError(errno.ECONNRESET, "The client did not read its answer.") from ended
+    finally:
+        client.settimeout(before)
+        if watched and deadline is not None and error is not None:
+            watched.until(deadline + time.monotonic() - began, error)
+
+
+def finish_body(parser: Parser, deadline: float | None = None, max_bytes: int | None = None) -> bool:
+    """What a refused request still sends is read for a second and 64 KiB; then its connection closes.
+
+    gunicorn would read to the end, however long that is, and give nobody a turn.
+    """
+    soon = time.monotonic() + 1 if deadline is None else deadline
+    return bool(DRAIN(parser, soon, max_bytes))
+
+
+DRAIN = Parser.finish_body
+Parser.finish_body = finish_body
 
 
 class Worker(GeventWorker):  # type: ignore[misc]

@@ -27,7 +27,11 @@ class Handler(WSGIHandler):
         if environ["PATH_INFO"] not in middleware.ROUTES:
             return super().__call__(environ, start_response)
         response = middleware.answer(WSGIRequest(environ))
-        start_response(f"{response.status_code} {response.reason_phrase}", list(response.items()))
+        try:
+            start_response(f"{response.status_code} {response.reason_phrase}", list(response.items()))
+        except BaseException:
+            response.close()
+            raise
         return response
 
 

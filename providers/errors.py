@@ -5,11 +5,11 @@ ProviderError
 ├── Unrenderable         what the client asked cannot be put in the provider's words; no request was sent
 ├── Unreachable          no answer: connection refused, DNS, TLS
 │   └── TimedOut         no answer in time
-├── Refused              the provider answered with an error status
 └── Garbled              the provider answered, and we could not read it
 
-`status` is what a caller (a config's list of codes, the client) is told; `retryable` is the default
-where nothing says otherwise. A message names what happened, to whom and what would help; never a secret.
+`status` is what a caller (a config's list of codes, the client) is told, as Portkey tells it; `retryable`
+is the default where nothing says otherwise. A message names what happened, to whom and what would help;
+never a secret.
 """
 
 from typing import ClassVar
@@ -20,7 +20,7 @@ class ProviderError(Exception):
 
     code: ClassVar[str] = "provider_error"
     retryable: ClassVar[bool] = False
-    status: int = 502
+    status: int = 500
 
     def __init__(self, message: str, *, status: int | None = None) -> None:
         super().__init__(message)
@@ -31,7 +31,7 @@ class ProviderError(Exception):
 
 class NotSupported(ProviderError):
     code = "not_supported"
-    status = 400
+    status = 500
 
 
 class Unrenderable(ProviderError):
@@ -42,7 +42,7 @@ class Unrenderable(ProviderError):
 class Unreachable(ProviderError):
     code = "provider_unreachable"
     retryable = True
-    status = 502
+    status = 500
 
 
 class TimedOut(Unreachable):
@@ -50,12 +50,6 @@ class TimedOut(Unreachable):
     status = 408
 
 
-class Refused(ProviderError):
-    """`status` is the provider's own."""
-
-    code = "provider_refused"
-
-
 class Garbled(ProviderError):
     code = "invalid_response"
-    status = 502
+    status = 500

@@ -18,6 +18,18 @@ def dumps(value: Any) -> bytes:
         return json.dumps(value, ensure_ascii=True, separators=(",", ":")).encode()
 
 
+def indented(text: bytes) -> bytes:
+    """JSON with each value on a line of its own; what is no JSON as it is."""
+    try:
+        value = loads(text)
+    except ValueError:
+        return text
+    try:
+        return orjson.dumps(value, option=orjson.OPT_INDENT_2)
+    except TypeError:
+        return json.dumps(value, indent=2).encode()
+
+
 def loads(text: bytes | str) -> Any:
     """The value of a JSON text. Raises ValueError."""
     try:

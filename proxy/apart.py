@@ -129,11 +129,23 @@ def asked(head: JSON, parts: Iterable[Bytes]) -> tuple[JSON, list[bytearray]]:
     return told, answered
 
 
+sweeping = threading.Event()
+
+
 def sweep() -> None:
-    """Look again later whether the children are still needed."""
-    timer = threading.Timer(IDLE_SECONDS + 1, leave)
-    timer.daemon = True
-    timer.start()
+    """See to it that children which are no longer needed leave: one look is due as long as there are any."""
+    if not sweeping.is_set():
+        sweeping.set()
+        timer = threading.Timer(IDLE_SECONDS, look)
+        timer.daemon = True
+        timer.start()
+
+
+def look() -> None:
+    sweeping.clear()
+    leave()
+    if idle:
+        sweep()
 
 
 def leave(after: float = IDLE_SECONDS) -> None:

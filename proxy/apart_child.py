@@ -23,8 +23,10 @@ from providers.types import JSON, Ask, Reading
 Bytes: TypeAlias = bytes | bytearray
 Result: TypeAlias = tuple[JSON, list[Bytes]]
 
-SHORT = 256 * 1024  # bytes of a top-level value that is told as it is
+ROOM = 128 * 1024  # bytes of the top level that the worker is told, since it has to parse them
+FIRST = {"model", "stream", "stream_options", "response_format", "tool_choice"}
 SLICE = 256 * 1024
+GIVEN = 1e-6  # seconds, in a worker a turn of the others (proxy/turns.py)
 COUNTS = struct.Struct("!IQQ")  # lengths of the head and of two parts
 
 
@@ -59,7 +61,18 @@ def parse(head: JSON, parts: list[bytearray]) -> Result:
         return {"refused": f"The body is not JSON: {error}."}, []
     if not isinstance(value, dict):
         return {"refused": "The body must be a JSON object."}, []
-    return {"shallow": {name: kept for name, kept in value.items() if len(dumps(kept)) <= SHORT}}, []
+    return {"shallow": short(value)}, []
+
+
+def short(value: JSON) -> JSON:
+    """What of the top level the worker is told: the model, then what is short, as far as the room goes."""
+    told, room = {}, ROOM
+    for name in sorted(value, key=lambda name: name not in FIRST):
+        size = len(name) + len(dumps(value[name]))
+        if size <= room:
+            told[name] = value[name]
+            room -= size
+    return told
 
 
 def request(head: JSON, parts: list[bytearray]) -> Result:
@@ -91,7 +104,7 @@ def send(line: socket.socket, head: bytes, parts: list[Bytes]) -> None:
         view = memoryview(part)
         for start in range(0, len(view), SLICE):
             line.sendall(view[start : start + SLICE])
-            time.sleep(0)  # a quick reader would let the sender go on and on
+            time.sleep(GIVEN)  # a quick reader would let the sender go on and on
 
 
 def receive(line: socket.socket) -> tuple[bytearray, list[bytearray]]:
@@ -110,7 +123,7 @@ def exactly(line: socket.socket, size: int) -> bytearray:
             raise EOFError
         at += got
         if size > SLICE:
-            time.sleep(0)
+            time.sleep(GIVEN)
     return content
 
 

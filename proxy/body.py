@@ -3,7 +3,6 @@
 Django's `request.body` is empty for chunked uploads and ends at 2.5 MB.
 """
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,14 +11,18 @@ from rest_framework.exceptions import ParseError
 
 from providers.json_text import loads_strictly
 from providers.types import JSON
-from proxy import apart
-from proxy.errors import BodyTooLarge
+from proxy import apart, watch
+from proxy.errors import BodyTooLarge, TooSlow
+from proxy.turns import Turn
 
-SLICE = 256 * 1024  # bytes read before other calls get their turn
+SLICE = 256 * 1024  # bytes read before other calls may get their turn
+LITTLE = 2 * 1024  # the same for chunked bodies, whose chunks may be of one byte
 
 
 def read(environ: Mapping[str, Any]) -> bytes | bytearray:
-    """The whole body, up to MAX_BODY_MB. Raises BodyTooLarge (413), or ParseError if it ended early."""
+    """The whole body, up to MAX_BODY_MB. Raises BodyTooLarge (413), TooSlow (408), ClientGone."""
+    if (watched := watch.current()) is not None:
+        watched.until(watched.began + settings.FIRST_BYTE_SECONDS, TooSlow())
     limit = int(settings.MAX_BODY_MB * 1024 * 1024)
     length = announced(environ)
     if length is not None and length > limit:
@@ -27,12 +30,22 @@ def read(environ: Mapping[str, Any]) -> bytes | bytearray:
     if length is None and "HTTP_TRANSFER_ENCODING" not in environ:
         return b""
     wanted = limit + 1 if length is None else length
-    body = slices(environ["wsgi.input"], wanted)
+    body = arriving(environ["wsgi.input"], wanted, SLICE if length is not None else LITTLE)
     if len(body) > limit:
         raise BodyTooLarge(settings.MAX_BODY_MB)
     if length is not None and len(body) < length:
-        raise ParseError(f"The body ended after {len(body)} of {length} bytes.")
+        raise watch.ClientGone(f"The body ended after {len(body)} of {length} bytes.")
     return body
+
+
+def arriving(stream: Any, wanted: int, step: int) -> bytes | bytearray:
+    """What the client sends. Raises ParseError for chunks that are none, ClientGone if it leaves."""
+    try:
+        return slices(stream, wanted, step)
+    except ConnectionError as error:
+        raise watch.ClientGone(str(error)) from error
+    except OSError as error:  # gunicorn's, for chunks it cannot read
+        raise ParseError("The body's chunks cannot be read.") from error
 
 
 def announced(environ: Mapping[str, Any]) -> int | None:
@@ -41,15 +54,15 @@ def announced(environ: Mapping[str, Any]) -> int | None:
     return int(text) if text.isdecimal() else None
 
 
-def slices(stream: Any, wanted: int) -> bytes | bytearray:
+def slices(stream: Any, wanted: int, step: int) -> bytes | bytearray:
     """At most `wanted` bytes, a slice at a time; most bodies are one slice."""
-    first: bytes = stream.read(min(wanted, SLICE))
-    if len(first) < SLICE:
+    first: bytes = stream.read(min(wanted, step))
+    if len(first) < step:
         return first
-    body = bytearray(first)
-    while (left := wanted - len(body)) > 0 and (part := stream.read(min(left, SLICE))):
+    body, turn = bytearray(first), Turn()
+    while (left := wanted - len(body)) > 0 and (part := stream.read(min(left, step))):
         body += part
-        time.sleep(0)
+        turn.offer()
     return body
 
 

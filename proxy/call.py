@@ -10,17 +10,18 @@ from functools import lru_cache
 from typing import Any, TypeVar, overload
 from urllib.parse import unquote
 
-import orjson
 from rest_framework.exceptions import ParseError
 
+from providers.json_text import dumps, loads
 from providers.types import JSON
 from proxy import body
 from proxy.errors import InvalidRequest, NotBuilt
 
-JSON_TYPES = ("application/json", "multipart/form-data", "audio")
+TYPES = {"application/json", "multipart/form-data"}
 TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
 NOT_A_MODEL = "portkey-default"  # Portkey's Python SDK sends it where the caller named none
 LONGEST = 128  # characters of a metadata key or value
+LONGEST_ID = 256  # of a trace's or span's id or name
 
 T = TypeVar("T")
 
@@ -95,8 +96,8 @@ class Call:
 
 def read(fn: str, dialect: str, headers: Headers, raw: bytes | bytearray) -> Call:
     """The call in `raw`. Raises InvalidRequest or ParseError (400), NotBuilt (501) for inline configs."""
-    kind = headers.get("content-type", "")
-    if kind and not kind.lower().lstrip().startswith(JSON_TYPES):
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind and kind not in TYPES and not kind.startswith("audio/"):
         raise InvalidRequest("Invalid content type passed")
     if "x-portkey-config" in headers:
         raise NotBuilt("Configs are not built yet: x-portkey-config cannot be honoured.")
@@ -139,7 +140,7 @@ def forwarded(headers: Headers) -> tuple[str, ...]:
     named = headers.get("x-portkey-forward-headers")
     if named is None:
         return ()
-    names = tuple(name.strip().lower() for name in named.split(",") if name.strip())
+    names = tuple(name.strip().lower() for name in named.split(",") if 0 < len(name.strip()) <= LONGEST)
     if "x-portkey-forward-headers" in names:
         raise InvalidRequest("forward_headers must not contain the 'x-portkey-forward-headers' header")
     return names
@@ -149,12 +150,13 @@ def trace(headers: Headers, own: str, method: str, path: str) -> Trace:
     """The trace of a call: Portkey's headers win over W3C's `traceparent`; without either the id is `own`."""
     parsed = TRACEPARENT.fullmatch(headers.get("traceparent", "").strip())
     theirs = parsed.groups() if parsed and parsed[1].strip("0") and parsed[2].strip("0") else None
-    given = Trace(theirs[0], own[-12:], theirs[1], f"{method} {path}") if theirs else Trace(own)
+    span = own.replace("-", "")[-16:]
+    given = Trace(theirs[0], span, theirs[1], f"{method} {path}") if theirs else Trace(own)
     return Trace(
-        id=headers.get("x-portkey-trace-id") or given.id,
-        span=headers.get("x-portkey-span-id") or given.span,
-        parent=headers.get("x-portkey-parent-span-id") or given.parent,
-        name=headers.get("x-portkey-span-name") or given.name,
+        id=headers.get("x-portkey-trace-id", "")[:LONGEST_ID] or given.id,
+        span=headers.get("x-portkey-span-id", "")[:LONGEST_ID] or given.span,
+        parent=headers.get("x-portkey-parent-span-id", "")[:LONGEST_ID] or given.parent,
+        name=headers.get("x-portkey-span-name", "")[:LONGEST_ID] or given.name,
     )
 
 
@@ -165,8 +167,8 @@ def metadata(headers: Headers, defaults: Mapping[str, str]) -> dict[str, str]:
         found.update(baggage(headers["baggage"]))
     if "x-portkey-metadata" in headers:
         try:
-            given = orjson.loads(headers["x-portkey-metadata"])
-        except orjson.JSONDecodeError:
+            given = loads(utf8(headers["x-portkey-metadata"]))
+        except (ValueError, RecursionError):
             given = {}
         found.update(given if isinstance(given, dict) else {})
     found.update(defaults)
@@ -182,4 +184,16 @@ def baggage(header: str) -> Iterator[tuple[str, str]]:
 
 
 def as_text(value: Any) -> str:
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
+    """A metadata value as a text; what is nested beyond reason is none."""
+    try:
+        return value if isinstance(value, str) else dumps(value).decode()
+    except (TypeError, RecursionError):
+        return ""
+
+
+def utf8(header: str) -> str:
+    """A header's text as its sender meant it: WSGI reads bytes as Latin-1, curl sends them as UTF-8."""
+    try:
+        return header.encode("latin-1").decode()
+    except UnicodeError:
+        return header

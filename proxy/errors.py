@@ -14,14 +14,16 @@ import orjson
 from django.http import HttpRequest, HttpResponse
 from rest_framework.exceptions import APIException, MethodNotAllowed
 
+from keys.authentication import ApiKeyAuthentication
 from keys.errors import DirectoryAway, KeyRefused
 from logs import journal
-from providers.errors import Garbled, NotSupported, ProviderError, TimedOut, Unreachable, Unrenderable
+from providers.errors import Garbled, NotSupported, ProviderError, TimedOut
 from providers.types import JSON, Problem
 from proxy.watch import Stopping
 
 TRACE = "gatehouse.trace"  # where the WSGI environment keeps the id of the call's trace
 TRACE_HEADER = "x-portkey-trace-id"
+CLOCK = "timeout_error"
 E2_TYPE = "application/json;charset=UTF-8"
 
 log = logging.getLogger(__name__)
@@ -59,6 +61,14 @@ class LoopFound(APIException):
     default_detail = "This call came from this gateway itself: a custom host points back at it."
 
 
+class TooSlow(APIException):
+    """The call took all its time before anything could be asked of a provider."""
+
+    status_code = 408
+    default_code = "timeout"
+    default_detail = "The request did not arrive in time."
+
+
 class NoRoom(APIException):
     """The journal cannot take the call, so it is not begun: nothing goes through unrecorded."""
 
@@ -66,15 +76,6 @@ class NoRoom(APIException):
     default_code = "no_room"
     default_detail = "The gateway cannot keep a record of calls at the moment. Try again shortly."
     retry_after = 5
-
-
-STATUS: tuple[tuple[type[ProviderError], int], ...] = (
-    (NotSupported, 500),
-    (Unrenderable, 400),
-    (TimedOut, 408),
-    (Unreachable, 500),
-    (Garbled, 500),
-)
 
 
 def handle(error: Exception, context: Mapping[str, Any]) -> HttpResponse:
@@ -86,6 +87,8 @@ def handle(error: Exception, context: Mapping[str, Any]) -> HttpResponse:
     if isinstance(error, MethodNotAllowed):
         headers["allow"] = ", ".join(context["view"].allowed_methods)
     if isinstance(error, KeyRefused | DirectoryAway):
+        if error.status_code == 401:
+            headers["www-authenticate"] = ApiKeyAuthentication.challenge
         return answer(request, error.status_code, key_refused(error), E2_TYPE, headers)
     if isinstance(error, APIException):
         return answer(request, error.status_code, failure(str(error.detail)), headers=headers)
@@ -137,25 +140,21 @@ def key_refused(error: KeyRefused | DirectoryAway) -> JSON:
 
 def problem_of(error: ProviderError, slug: str) -> Problem:
     """A failure on the way to a provider, told as a provider's error would be."""
-    kind = "timeout_error" if isinstance(error, TimedOut) else error.code
-    named = isinstance(error, TimedOut | NotSupported)
+    kind = CLOCK if isinstance(error, TimedOut) else error.code
+    named = isinstance(error, TimedOut | NotSupported | Garbled)
     return Problem(error.message if named else f"{slug} error: {error.message}", kind)
 
 
-def status_of(error: ProviderError) -> int:
-    """The status a client is answered with for `error`."""
-    return next((status for kind, status in STATUS if isinstance(error, kind)), 500)
-
-
 def envelope(problem: Problem, slug: str = "") -> JSON:
-    """E3, or E3g without a slug."""
+    """E3; E3g, without `provider`, where no slug is given and for our own clocks."""
     inner = {
         "message": problem.message,
         "type": problem.type,
         "param": problem.param,
         "code": problem.code,
     }
-    return {"error": inner, "provider": slug} if slug else {"error": inner}
+    ours = not slug or problem.type == CLOCK
+    return {"error": inner} if ours else {"error": inner, "provider": slug}
 
 
 def dump(body: JSON) -> bytes:

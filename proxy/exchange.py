@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from providers.errors import Garbled, NotSupported, ProviderError, TimedOut
+from providers.errors import Garbled, NotSupported, ProviderError, TimedOut, Unrenderable
 from providers.types import Ask, Reading, WireRequest
 from proxy import apart, errors, forwarding, hiding, upstream
 from proxy.apart_child import Bytes
@@ -28,19 +28,17 @@ def ask(leaf: Leaf, call: Call, record: Record, tried: Attempt) -> Outcome:
     asked = Ask(call.dialect, call.body, raw, leaf.model, call.strict, call.headers)
     wire = rendered(leaf, call, asked)
     if leaf.forward:
-        forwarding.add(wire.headers, call.headers, leaf.forward)
+        settings = {setting.header for setting in leaf.provider.settings} if leaf.held else set()
+        forwarding.add(wire.headers, call.headers, leaf.forward, settings)
     record.ignored = wire.ignored
     tried.host = urlsplit(wire.url).netloc
-    began = time.perf_counter()
-    try:
+    with record.waiting():
         reply = sent(wire, leaf)
-        try:
-            return read(reply, leaf, call, asked, wire, record)
-        except BaseException:
-            reply.close()
-            raise
-    finally:
-        record.waited(began)
+    try:
+        return read(reply, leaf, call, asked, wire, record)
+    except BaseException:
+        reply.close()
+        raise
 
 
 def rendered(leaf: Leaf, call: Call, asked: Ask) -> WireRequest:
@@ -60,27 +58,28 @@ def sent(wire: WireRequest, leaf: Leaf) -> Reply:
             raise
         milliseconds = f"{leaf.timeout * 1000:g}ms"
         raise TimedOut(f"Request exceeded the timeout sent in the request: {milliseconds}") from None
-    if secret := leaf.credential.secret:
-        reply.body = hiding.chunks(reply.body, secret)
+    if hiding.is_secret(leaf.credential.secret):
+        reply.body = hiding.chunks(reply.body, leaf.credential.secret)
     return reply
 
 
 def read(reply: Reply, leaf: Leaf, call: Call, asked: Ask, wire: WireRequest, record: Record) -> Outcome:
     """An error, a stream or a whole answer, by its status and type."""
     if not 200 <= reply.status < 300:
-        return refused(reply, leaf, call.fn)
-    if call.stream and reply.headers.get("content-type", "").startswith("text/event-stream"):
+        return refused(reply, leaf, call.fn, record)
+    if call.stream and reply.headers.get("content-type", "").lower().startswith("text/event-stream"):
         return streamed(reply, leaf, call.fn, asked, wire, record)
-    return whole(reply, leaf, call.fn, asked, wire)
+    return whole(reply, leaf, call.fn, asked, wire, record)
 
 
-def refused(reply: Reply, leaf: Leaf, fn: str) -> Outcome:
+def refused(reply: Reply, leaf: Leaf, fn: str, record: Record) -> Outcome:
     """The provider's error in the one shape all have, its status kept; a redirect is never followed."""
     if reply.status < 400:
         raise Garbled(
             f"{leaf.provider.name} answered with a redirect ({reply.status}), which is not followed."
         )
-    received = bytes(reply.read(LARGEST_ERROR))
+    with record.waiting():
+        received = bytes(reply.read(LARGEST_ERROR))
     problem = leaf.provider.problem(fn, reply.status, received)
     body = errors.dump(errors.envelope(problem, leaf.provider.slug))
     return Outcome(
@@ -93,11 +92,12 @@ def refused(reply: Reply, leaf: Leaf, fn: str) -> Outcome:
     )
 
 
-def whole(reply: Reply, leaf: Leaf, fn: str, asked: Ask, wire: WireRequest) -> Outcome:
+def whole(reply: Reply, leaf: Leaf, fn: str, asked: Ask, wire: WireRequest, record: Record) -> Outcome:
     """A whole answer in the client's dialect."""
     reading = Reading()
     body: Bytes
-    received = reply.read(LARGEST_ANSWER)
+    with record.waiting():
+        received = reply.read(LARGEST_ANSWER)
     if apart.is_large(received):
         body = apart.answer(leaf.provider, fn, asked, received, reading)
     else:
@@ -128,7 +128,8 @@ def streamed(reply: Reply, leaf: Leaf, fn: str, asked: Ask, wire: WireRequest, r
     stream = Stream(pieces, reading, reply, record, slug)
     if not native:
         stream.sent, stream.received = wire.body, received
-    stream.hold(settings.STREAM_HOLD_SECONDS)
+    with record.waiting():
+        stream.hold(settings.STREAM_HOLD_SECONDS)
     headers = shown(reply, leaf)
     if stream.problem is None:
         return Outcome(reply.status, content_type="text/event-stream", headers=headers, stream=stream)
@@ -136,7 +137,7 @@ def streamed(reply: Reply, leaf: Leaf, fn: str, asked: Ask, wire: WireRequest, r
     problem = stream.problem
     body = errors.dump(errors.envelope(problem, slug))
     return Outcome(
-        problem.status or 502,
+        problem.status or 500,
         body,
         headers=headers,
         verdict="failed",
@@ -158,16 +159,19 @@ def kept(chunks: Iterable[bytes], received: list[bytes]) -> Iterator[bytes]:
 
 def failed(error: ProviderError, slug: str) -> Outcome:
     """A failure without an answer of the provider's, as an outcome."""
-    status = errors.status_of(error)
     problem = errors.problem_of(error, slug)
     if isinstance(error, NotSupported):
-        body, headers = errors.dump(errors.failure(error.message)), GATEWAY_EXCEPTION
-        return Outcome(status, body, headers=headers, verdict="failed", problem=problem)
-    body = errors.dump(errors.envelope(problem, "" if isinstance(error, TimedOut) else slug))
-    return Outcome(status, body, verdict="failed", problem=problem, bodies={"response": body})
+        body = errors.dump(errors.failure(error.message))
+        return Outcome(
+            error.status, body, headers=GATEWAY_EXCEPTION, verdict="refused", problem=problem, unasked=True
+        )
+    body = errors.dump(errors.envelope(problem, slug))
+    verdict = "refused" if isinstance(error, Unrenderable) else "failed"
+    return Outcome(error.status, body, verdict=verdict, problem=problem, bodies={"response": body})
 
 
 def shown(reply: Reply, leaf: Leaf) -> dict[str, str]:
     """The provider's headers that the client gets to see."""
     headers = forwarding.answered(reply.headers)
-    return hiding.headers(headers, leaf.credential.secret) if leaf.credential.secret else headers
+    secret = leaf.credential.secret
+    return hiding.headers(headers, secret) if hiding.is_secret(secret) else headers

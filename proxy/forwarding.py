@@ -5,9 +5,11 @@ A header that could carry a gateway key, or that belongs to one connection, neve
 
 from collections.abc import Iterable, Mapping
 
+from keys import tokens
 from proxy.call import Headers
 
-OWN = ("x-portkey-", "x-gatehouse-", "cf-", "x-forwarded-", "forwarded")
+OWN = ("x-portkey-", "x-gatehouse-", "cf-", "x-forwarded-", "forwarded", "proxy-", "sec-")
+COMMANDS = ("x-accel-", "x-portkey-", "x-gatehouse-", "access-control-", "proxy-")  # to what stands in front
 NEVER_SENT = {
     "authorization",
     "x-api-key",
@@ -30,6 +32,11 @@ NEVER_SENT = {
     "metadata-flavor",
     "x-google-metadata-request",
     "x-aws-ec2-metadata-token",
+    "x-http-method-override",
+    "x-http-method",
+    "x-method-override",
+    "x-original-url",
+    "x-rewrite-url",
 }
 NEVER_ANSWERED = {
     "content-length",
@@ -43,6 +50,14 @@ NEVER_ANSWERED = {
     "date",
     "server",
     "set-cookie",
+    "set-cookie2",
+    "x-sendfile",
+    "clear-site-data",
+    "refresh",
+    "service-worker-allowed",
+    "nel",
+    "report-to",
+    "reporting-endpoints",
     "location",
     "alt-svc",
     "strict-transport-security",
@@ -50,12 +65,16 @@ NEVER_ANSWERED = {
 }
 
 
-def add(wire: dict[str, str], headers: Headers, names: Iterable[str]) -> None:
-    """Copy the client's headers of these names; they win over the row's, never over a credential."""
-    for name in names:
-        if name in NEVER_SENT or name.startswith(OWN):
+def add(wire: dict[str, str], headers: Headers, names: Iterable[str], settings: Iterable[str]) -> None:
+    """Copy the client's headers of these names; they win over the row's, never over a credential.
+
+    `settings`: the headers that are an admin's to set, beside a stored credential.
+    """
+    for given in names:
+        name = given.replace("_", "-")  # many servers take one for the other
+        if name in NEVER_SENT or name in settings or name.startswith(OWN):
             continue
-        if (value := headers.get(name)) and "gh-" not in value:
+        if (value := headers.get(name)) and not tokens.FORM.search(value):
             wire[name] = value
 
 
@@ -64,5 +83,5 @@ def answered(headers: Mapping[str, str]) -> dict[str, str]:
     return {
         name: value
         for name, value in headers.items()
-        if name.lower() not in NEVER_ANSWERED and not name.lower().startswith("x-portkey-")
+        if name.lower() not in NEVER_ANSWERED and not name.lower().startswith(COMMANDS)
     }

@@ -1,14 +1,21 @@
 """A provider's answer without the credential it was asked with: some echo the request they refuse.
 
-It is taken out of the bytes as they arrive, before anything reads, keeps or passes them on.
+It is taken out of the bytes as they arrive, before anything reads, keeps or passes them on. A short one is
+a placeholder for a server that wants no key ("none", "EMPTY") and stands in ordinary text: it is left there.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from keys import tokens
+
+
+def is_secret(secret: str) -> bool:
+    return len(secret) >= tokens.SHOWN_FROM
+
 
 def chunks(arriving: Iterable[bytes], secret: str) -> Iterator[bytes]:
     """The same bytes with the secret masked, also where it was cut between two. A pause (b"") stays one."""
-    hidden, mask = secret.encode(), masked(secret).encode()
+    hidden, mask = secret.encode(), tokens.hint(secret).encode()
     held = b""
     for chunk in arriving:
         if not chunk:
@@ -33,9 +40,4 @@ def beginning(chunk: bytes, hidden: bytes) -> int:
 
 
 def headers(answered: Mapping[str, str], secret: str) -> dict[str, str]:
-    return {name: value.replace(secret, masked(secret)) for name, value in answered.items()}
-
-
-def masked(secret: str) -> str:
-    """Enough of it to be known by whoever has it."""
-    return f"{secret[:2]}********{secret[-3:]}" if len(secret) > 12 else "********"
+    return {name: value.replace(secret, tokens.hint(secret)) for name, value in answered.items()}

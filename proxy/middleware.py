@@ -5,16 +5,17 @@ of its own that authenticate by API key, and no answer there is HTML.
 """
 
 import re
-import time
 from collections.abc import Callable
+from urllib.parse import parse_qs
 
 from django.db import close_old_connections
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import Resolver404, resolve
 
-from proxy import errors, urls
+from providers.json_text import indented
+from proxy import errors, turns, urls
 
-PLANES = ("/v1/", "/v2/", "//v1", "//v2")
+PLANES = re.compile(r"/+v[12](?:/|$)")
 
 View = Callable[..., HttpResponseBase]
 
@@ -29,7 +30,7 @@ class DataPlane:
         self.rest = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        return answer(request) if request.path_info.startswith(PLANES) else self.rest(request)
+        return answer(request) if PLANES.match(request.path_info) else self.rest(request)
 
 
 def answer(request: HttpRequest) -> HttpResponseBase:
@@ -39,11 +40,21 @@ def answer(request: HttpRequest) -> HttpResponseBase:
     if errors.TRACE_HEADER not in response:
         response[errors.TRACE_HEADER] = errors.trace_id(request)
     if isinstance(response, HttpResponse):
-        response["content-length"] = len(response.content)
+        whole(request, response)
     if response.status_code >= 400 or request.method != "POST":
         # A view that never waited would keep a busy connection's turn: others go first.
-        time.sleep(0)
+        turns.give()
     return response
+
+
+def whole(request: HttpRequest, response: HttpResponse) -> None:
+    """`?pretty` indents JSON; an answer to HEAD has no body."""
+    query = request.META.get("QUERY_STRING")
+    if query and "pretty" in query and "pretty" in parse_qs(query, keep_blank_values=True):
+        response.content = indented(response.content)
+    response["content-length"] = len(response.content)
+    if request.method == "HEAD":
+        response.content = b""
 
 
 def found(request: HttpRequest) -> HttpResponseBase:

@@ -18,7 +18,8 @@ class Outcome:
     """An answer or an error, whole or streamed, on its way to the client.
 
     `verdict` is what the record calls it if it stands: finished, failed, or refused (by the gateway).
-    `bodies` are kept with the record; a stream keeps its own.
+    `bodies` are kept with the record; a stream keeps its own. `unasked`: the provider offers no such
+    thing, so the answer is the gateway's and none of a leaf's headers go with it.
     """
 
     status: int
@@ -30,3 +31,4 @@ class Outcome:
     problem: Problem | None = None
     bodies: dict[str, Bytes] = field(default_factory=dict)
     stream: Stream | None = None
+    unasked: bool = False

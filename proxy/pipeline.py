@@ -11,12 +11,12 @@ from keys.callers import Caller
 from keys.errors import forbidden
 from providers.errors import ProviderError
 from providers.types import Problem
-from proxy import body, errors, exchange, routing, upstream, watch
+from proxy import apart, body, errors, exchange, routing, upstream, watch
 from proxy import call as calls
 from proxy.call import Call, Headers
 from proxy.outcome import Outcome
 from proxy.record import Attempt, Record
-from proxy.routing import Leaf, Walk
+from proxy.routing import Leaf, Node, Walk
 
 SCOPE = "completions.write"
 
@@ -24,11 +24,11 @@ SCOPE = "completions.write"
 def answer(caller: Caller, fn: str, dialect: str, headers: Headers) -> Outcome:
     """What the client gets. A stream inside it ends the call when it is closed."""
     with ExitStack() as ending:
-        ending.callback(watch.begin(headers.environ).end)
-        record = ending.enter_context(Record(caller, headers, fn, dialect))
+        watched = watch.begin(headers.environ)
+        ending.callback(watched.end)
+        record = ending.enter_context(Record(caller, headers, fn, dialect, watched))
         permit(caller, headers)
-        call = read(record, fn, dialect, headers)
-        node = routing.tree(caller, call, headers.environ.get("QUERY_STRING", ""))
+        call, node = read(record, caller, fn, dialect, headers)
         outcome = follow(routing.walk(node), call, record)
         if outcome.stream:
             outcome.stream.ending = ending.pop_all()
@@ -45,16 +45,20 @@ def permit(caller: Caller, headers: Headers) -> None:
         raise errors.LoopFound
 
 
-def read(record: Record, fn: str, dialect: str, headers: Headers) -> Call:
-    """The call in the body. One that cannot be read is on record all the same."""
+def read(record: Record, caller: Caller, fn: str, dialect: str, headers: Headers) -> tuple[Call, Node]:
+    """The call in the body and what it is to try. One that cannot be read is on record all the same."""
     raw = body.read(headers.environ)
+    if apart.is_large(raw):
+        record.open(raw)  # reading it takes a while
     try:
         call = calls.read(fn, dialect, headers, raw)
+        record.model, record.stream = call.model, call.stream
+        node = routing.tree(caller, call, headers.environ.get("QUERY_STRING", ""))
     except Exception:
         record.open(raw)
         raise
-    record.open(raw, model=call.model, stream=call.stream)
-    return call
+    record.open(raw, node)
+    return call, node
 
 
 def follow(walk: Walk, call: Call, record: Record) -> Outcome:
@@ -75,8 +79,11 @@ def attempt(leaf: Leaf, call: Call, record: Record) -> Outcome:
         outcome = expired(leaf) or exchange.ask(leaf, call, record, tried)
     except ProviderError as error:
         outcome = exchange.failed(error, leaf.provider.slug)
+    except BaseException as raised:
+        record.tells(tried, 0, Problem(str(raised) or type(raised).__name__))
+        raise
     record.tells(tried, outcome.status, outcome.problem)
-    if outcome.headers is not exchange.GATEWAY_EXCEPTION:
+    if not outcome.unasked:
         outcome.headers = {**outcome.headers, **told(tried, record)}
     return outcome
 

@@ -5,7 +5,8 @@ client, so that an answer a client holds is always on record.
 """
 
 import time
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -21,7 +22,8 @@ from proxy import call as calls
 from proxy.apart_child import Bytes
 from proxy.call import Headers
 from proxy.errors import TRACE, NoRoom
-from proxy.watch import Stopping
+from proxy.routing import Leaf
+from proxy.watch import Stopping, Watched
 
 NO_READING = Reading()
 
@@ -46,11 +48,11 @@ class Attempt:
 class Record(AbstractContextManager["Record"]):
     """The record of one call. Leaving the context without `finish` says why by what was raised."""
 
-    def __init__(self, caller: Caller, headers: Headers, fn: str, dialect: str) -> None:
+    def __init__(self, caller: Caller, headers: Headers, fn: str, dialect: str, watched: Watched) -> None:
         environ = headers.environ
         self.id = journal.new_id()
         self.clock = time.perf_counter()
-        self.caller, self.fn = caller, fn
+        self.watched = watched
         self.trace = calls.trace(headers, self.id, environ["REQUEST_METHOD"], environ["PATH_INFO"])
         environ[TRACE] = self.trace.id  # type: ignore[index]  # WSGI's environ is a dict
         self.facts: dict[str, Any] = {
@@ -64,7 +66,7 @@ class Record(AbstractContextManager["Record"]):
             "fn": fn,
             "method": environ["REQUEST_METHOD"],
             "dialect": dialect,
-            "trace_id": self.trace.id,
+            "trace_id": calls.utf8(self.trace.id),
             "span_id": self.trace.span or self.id,
             "span_name": self.trace.name or "llm",
             "parent_span_id": self.trace.parent,
@@ -75,16 +77,19 @@ class Record(AbstractContextManager["Record"]):
         self.keeps_bodies = caller.log_bodies and headers.get("x-portkey-debug", "").lower() != "false"
         self.attempts: list[Attempt] = []
         self.ignored: tuple[str, ...] = ()
-        self.model = ""
+        self.model, self.stream = "", False
         self.held: HeldKey | None = None
         self.first_byte_ms = 0.0
         self.upstream_ms = 0.0
         self.opened = self.closed = False
 
-    def open(self, raw: Bytes | None, *, model: str = "", stream: bool = False) -> None:
-        """Write the opening line. Raises NoRoom (503): what cannot be recorded is not begun."""
-        self.model = model
-        facts = self.facts | {"stream": stream, "model": model, "body_bytes": len(raw or b"")}
+    def open(self, raw: Bytes | None, leaf: Leaf | None = None) -> None:
+        """Write the opening line, once. Raises NoRoom (503): what cannot be recorded is not begun."""
+        if self.opened:
+            return
+        facts = self.facts | {"stream": self.stream, "model": self.model, "body_bytes": len(raw or b"")}
+        if leaf:
+            facts |= {"model": leaf.model, "provider": leaf.provider.slug, **key(leaf.held)}
         try:
             journal.opened(self.id, facts, raw if self.keeps_bodies else None)
         except journal.Full:
@@ -99,9 +104,14 @@ class Record(AbstractContextManager["Record"]):
         self.attempts.append(tried)
         return tried
 
-    def waited(self, began: float) -> None:
-        """Time was spent on a provider since `began` (perf_counter)."""
-        self.upstream_ms += (time.perf_counter() - began) * 1000
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """What happens in here takes a provider's time, not the gateway's."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.upstream_ms += (time.perf_counter() - began) * 1000
 
     def tells(self, tried: Attempt, status: int, problem: Problem | None) -> None:
         """What came of the leaf; what the client first sees is ready now if it stands."""
@@ -134,15 +144,15 @@ class Record(AbstractContextManager["Record"]):
 
     def closing(self, outcome: str, status: int, reading: Reading, problem: Problem | None) -> dict[str, Any]:
         """The facts of the closing line."""
+        if problem and self.attempts and outcome != "refused":
+            self.attempts[-1].outcome, self.attempts[-1].error = outcome, problem.message
         last = self.attempts[-1] if self.attempts else None
         total = self.elapsed()
         return {
             "outcome": outcome,
             "status": status,
             "provider": last.provider if last else "",
-            "virtual_key": last.virtual_key if last else "",
-            "virtual_key_id": self.held.id if self.held else "",
-            "integration": self.held.integration_slug if self.held else "",
+            **key(self.held),
             "model": last.model if last else self.model,
             "model_answered": reading.model,
             "finish": reading.finish,
@@ -168,6 +178,17 @@ class Record(AbstractContextManager["Record"]):
             self.open(None)
         outcome, status = left(raised)
         self.finish(outcome, status, problem=Problem(str(raised)[:1000]) if status else None)
+
+
+def key(held: HeldKey | None) -> dict[str, str]:
+    """The virtual key as rows name it."""
+    if held is None:
+        return {"virtual_key": "", "virtual_key_id": "", "integration": ""}
+    return {
+        "virtual_key": held.slug,
+        "virtual_key_id": held.id,
+        "integration": held.integration_slug,
+    }
 
 
 def left(raised: BaseException | None) -> tuple[str, int]:

@@ -16,6 +16,9 @@ from proxy.apart_child import Bytes
 from proxy.record import Record, cap
 from proxy.upstream import Reply
 
+STOPPING = Problem("The gateway is shutting down; the answer is incomplete.", "interrupted")
+HELD = 16 * 1024 * 1024  # bytes held back at most
+
 
 class Stream:
     """An iterable of bytes for WSGI, with `close`. `received`: the provider's own bytes where they differ."""
@@ -40,10 +43,13 @@ class Stream:
         """
         until = time.monotonic() + seconds
         self.reply.pause_at = until
-        held = []
+        held, size = [], 0
         for piece in self.pieces:
             held.append(piece)
             self.advance(piece)
+            size += len(piece)
+            if size > HELD:
+                raise Garbled(f"{self.slug} sent {HELD} bytes that say nothing.")
             if self.reading.content or self.reading.ended or time.monotonic() >= until:
                 break
         else:
@@ -55,8 +61,7 @@ class Stream:
         try:
             yield from self.passing()
         except watch.Stopping:
-            stopping = Problem("The gateway is shutting down; the answer is incomplete.", "interrupted")
-            yield self.ends("interrupted", stopping)
+            yield self.ends("interrupted", STOPPING)
         except ProviderError as error:
             timed_out = isinstance(error, TimedOut | Garbled)
             yield self.ends("failed" if timed_out else "truncated", errors.problem_of(error, self.slug))
@@ -103,7 +108,7 @@ class Stream:
         """Close the record, if it is not closed yet."""
         if not self.record.closed:
             sizes = {"response": self.size}
-            self.record.finish(outcome, 200, self.reading, problem, self.bodies(), sizes)
+            self.record.finish(outcome, self.reply.status, self.reading, problem, self.bodies(), sizes)
 
     def bodies(self) -> dict[str, Bytes]:
         """What the record keeps of the exchange."""
@@ -116,7 +121,11 @@ class Stream:
 
     def close(self) -> None:
         """End the call: WSGI calls this when all was sent, when a write failed, or when the client left."""
-        self.finish("abandoned")
+        thrown = self.record.watched.thrown
+        if isinstance(thrown, watch.Stopping):
+            self.finish("interrupted", STOPPING)
+        else:
+            self.finish("abandoned", Problem(str(thrown)) if isinstance(thrown, ProviderError) else None)
         self.reply.close()
         self.ending.close()
 

@@ -1,17 +1,15 @@
 """The data plane's views: read the call, hand it on, write the answer."""
 
-import time
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
-import orjson
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from keys.authentication import ApiKeyAuthentication
 from keys.callers import Caller
-from proxy import apart, errors, pipeline
+from proxy import apart, errors, pipeline, turns
 from proxy.apart_child import Bytes
 from proxy.call import Headers
 from proxy.outcome import Outcome
@@ -30,7 +28,7 @@ class DataView(APIView):
 
     def post(self, request: Request) -> HttpResponseBase:
         headers = Headers(request._request.META)
-        return response(pipeline.answer(self.caller, self.fn, self.dialect, headers), headers)
+        return response(pipeline.answer(self.caller, self.fn, self.dialect, headers))
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         return Request(request, authenticators=[AUTHENTICATION], parser_context={})
@@ -47,9 +45,6 @@ class DataView(APIView):
     def get_exception_handler(self) -> Callable[..., HttpResponse]:
         return errors.handle
 
-    def get_authenticate_header(self, request: Request) -> str:
-        return "Bearer"
-
 
 class ChatCompletions(DataView):
     """POST /v1/chat/completions, in OpenAI's words for every provider."""
@@ -58,7 +53,7 @@ class ChatCompletions(DataView):
     dialect = "chat"
 
 
-def response(outcome: Outcome, headers: Headers) -> HttpResponseBase:
+def response(outcome: Outcome) -> HttpResponseBase:
     """The outcome in Django's terms."""
     made: HttpResponseBase
     if outcome.stream is not None:
@@ -68,8 +63,7 @@ def response(outcome: Outcome, headers: Headers) -> HttpResponseBase:
         made = StreamingHttpResponse(parts, status=outcome.status, content_type=outcome.content_type)
         made["content-length"] = len(outcome.body)
     else:
-        body = pretty(bytes(outcome.body), headers)
-        made = HttpResponse(body, status=outcome.status, content_type=outcome.content_type)
+        made = HttpResponse(bytes(outcome.body), status=outcome.status, content_type=outcome.content_type)
     # Django would encode and check each name and value again; proxy/http1.py let no line end through.
     made.headers._store |= {name.lower(): (name, value) for name, value in outcome.headers.items()}
     return made
@@ -79,11 +73,4 @@ def slices(content: Bytes) -> Iterator[bytes]:
     """A large answer, not all at once: others get their turn between its parts."""
     for start in range(0, len(content), apart.LARGE):
         yield bytes(content[start : start + apart.LARGE])
-        time.sleep(0)
-
-
-def pretty(body: bytes, headers: Headers) -> bytes:
-    """`?pretty` indents a JSON answer."""
-    if "pretty" not in headers.environ.get("QUERY_STRING", ""):
-        return body
-    return orjson.dumps(orjson.loads(body), option=orjson.OPT_INDENT_2)
+        turns.give()

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rest_framework.exceptions import ParseError
 
-from proxy import body, call
+from proxy import body, call, watch
 from proxy.call import Headers
 from proxy.errors import BodyTooLarge, InvalidRequest, NotBuilt
 
@@ -127,8 +127,8 @@ def test_a_body_over_the_limit_is_refused(settings):
             body.read(environ(raw, **more))
 
 
-def test_a_body_that_ends_early_is_refused():
-    with pytest.raises(ParseError, match="ended after 3 of 9"):
+def test_a_body_that_ends_early_is_a_client_that_left():
+    with pytest.raises(watch.ClientGone, match="ended after 3 of 9"):
         body.read({"wsgi.input": io.BytesIO(b"abc"), "CONTENT_LENGTH": "9"})
 
 
@@ -155,3 +155,49 @@ def test_a_body_nested_too_deep_is_refused():
 def test_parsing_never_fails_in_another_way(raw):
     with contextlib.suppress(ParseError):
         assert isinstance(body.parse(raw), dict)
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ('{"a": "\\ud800", "b": "x"}', {"a": "\ud800", "b": "x"}),
+        ('{"a": [1, {"b": null}]}', {"a": '[1,{"b":null}]'}),
+        ('{"a": ' + "[" * 900 + "]" * 900 + "}", {"a": "[" * 128}),
+    ],
+)
+def test_odd_metadata_is_kept_as_texts(text, kept):
+    assert call.metadata(headers(x_portkey_metadata=text), {}) == kept
+
+
+def test_metadata_nested_without_end_is_none():
+    assert call.metadata(headers(x_portkey_metadata='{"a":' + "[" * 100_000), {}) == {}
+
+
+def test_headers_in_utf8_are_read_as_their_sender_meant_them():
+    sent = '{"stadt": "Köln"}'.encode().decode("latin-1")
+    assert call.metadata(headers(x_portkey_metadata=sent), {}) == {"stadt": "Köln"}
+    assert call.utf8("caf\xe9") == "café"
+
+
+def test_a_traceparents_own_span_has_sixteen_digits():
+    parent = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
+    assert len(call.trace(headers(traceparent=parent), OWN, "POST", "/v1/x").span) == 16
+
+
+@pytest.mark.parametrize("kind", ["application/jsonfoo", "text/plain", "audio"])
+def test_a_media_type_is_compared_whole(kind):
+    with pytest.raises(InvalidRequest, match="Invalid content type"):
+        read({"model": "m"}, content_type=kind)
+
+
+def test_a_media_type_may_have_parameters_and_any_case():
+    assert read({"model": "m"}, content_type="Application/JSON; charset=utf-8").model == "m"
+
+
+def test_chunks_that_cannot_be_read_are_the_clients_fault():
+    class Broken:
+        def read(self, size):
+            raise OSError("Invalid chunk size")
+
+    with pytest.raises(ParseError, match="chunks"):
+        body.read({"wsgi.input": Broken(), "CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked"})

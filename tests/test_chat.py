@@ -278,7 +278,7 @@ def test_a_stream_that_fails_before_its_first_content_is_an_error_with_a_status(
 
 def test_a_stream_that_ends_before_its_first_content_is_an_error_too(ask, provider):
     provider.post(OPENAI, body=b": waiting\n\n", content_type="text/event-stream")
-    assert ask({"stream": True}).status_code == 502
+    assert ask({"stream": True}).status_code == 500
 
 
 def test_a_stream_that_fails_later_ends_in_an_error_event(ask, provider, rows):
@@ -435,3 +435,38 @@ def test_an_error_with_a_status_of_200_goes_on_as_it_came_and_is_on_record_as_wh
     answer = ask()
     assert (answer.status_code, answer.json()) == (200, error)
     assert [(row["outcome"], row["error"]["type"]) for row in rows()] == [("failed", "server_error")]
+
+
+def test_pretty_is_a_parameter_of_that_name_and_breaks_no_answer(ask, provider):
+    odd = b'{"id":"\\ud800","choices":[]}'
+    provider.post(OPENAI, body=odd, content_type="application/json")
+    assert ask(path=PATH + "?x=unpretty").content == odd
+    told = ask(path=PATH + "?pretty=")
+    assert (told.status_code, told.content) == (200, b'{\n  "id": "\\ud800",\n  "choices": []\n}')
+
+
+def test_an_answer_to_head_has_no_body(client, token):
+    answer = client.head(PATH, headers={"x-portkey-api-key": token})
+    assert (answer.status_code, answer.content) == (405, b"")
+    assert int(answer.headers["content-length"]) > 0
+
+
+def test_a_401_names_its_challenge(client):
+    assert client.post(PATH, b"{}", content_type="application/json").headers["www-authenticate"]
+
+
+def test_what_cannot_be_put_in_the_providers_words_is_refused_by_the_gateway(ask, rows, workspace):
+    create_virtual_key(workspace, "Claude", provider="anthropic", slug="claude", secret="sk-ant-0123456789")
+    answer = ask({"n": 3}, x_portkey_virtual_key="claude")
+    assert answer.status_code == 400
+    assert [(row["outcome"], row["status"]) for row in rows()] == [("refused", 400)]
+
+
+def test_a_stored_secret_is_masked_in_what_the_record_learns_of_a_stream(ask, provider, rows):
+    provider.post(
+        OPENAI,
+        body=STREAM.replace(b'"m"', b'"%s"' % SECRET.encode()) + DONE,
+        content_type="text/event-stream",
+    )
+    stream_of(ask({"stream": True}))
+    assert SECRET not in str(rows())

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from proxy import hiding
 
 SECRET = "sk-a-secret-of-the-tests"
-MASK = b"sk********sts"
+MASK = b"sk*****sts"
 
 
 def hidden(chunks):
@@ -36,3 +36,10 @@ def test_it_never_comes_through_and_nothing_else_is_lost(parts):
 
 def test_headers_are_masked_too():
     assert hiding.headers({"x-echo": f"Bearer {SECRET}"}, SECRET) == {"x-echo": "Bearer " + MASK.decode()}
+
+
+@pytest.mark.parametrize(
+    ("secret", "hidden"), [("none", False), ("EMPTY", False), ("", False), (SECRET, True)]
+)
+def test_a_placeholder_is_no_secret(secret, hidden):
+    assert hiding.is_secret(secret) is hidden
