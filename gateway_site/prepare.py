@@ -123,7 +123,9 @@ if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway_site.settings")
     try:
         main()
-    except (ImproperlyConfigured, CommandError, ValidationError) as error:
+    except ValidationError as error:
+        sys.exit(" ".join(error.messages))
+    except (ImproperlyConfigured, CommandError) as error:
         sys.exit(str(error))
     except DatabaseError as error:
         sys.exit(f"The database cannot be used: {str(error).strip()}")

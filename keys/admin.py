@@ -41,7 +41,7 @@ class ApiKeyAdmin(ChangingAdmin):
     list_filter = ("type", "workspace")
     list_select_related = ("workspace",)
     search_fields = ("name", "hint")
-    readonly_fields = ("hint", "status", "last_used_at")
+    readonly_fields = ("hint", "status", "revoked_at", "last_used_at")
     fixed = ("type", "workspace", "user")
     actions = (revoke,)
 
@@ -59,8 +59,23 @@ class IntegrationAdmin(ChangingAdmin):
     list_filter = ("provider", "workspace", "active")
     list_select_related = ("workspace",)
     search_fields = ("name", "slug")
-    readonly_fields = ("hint",)
+    fields = (
+        "provider",
+        "secret",
+        "custom_host",
+        "settings",
+        "name",
+        "slug",
+        "workspace",
+        "description",
+        "active",
+    )
     actions = (activate, deactivate)
+
+    @admin.display
+    def secret(self, integration: Integration) -> str:
+        """What those see in the field's place who may not write it."""
+        return integration.hint
 
 
 @admin.register(VirtualKey)
@@ -74,12 +89,19 @@ class VirtualKeyAdmin(ChangingAdmin):
     actions = (activate, deactivate)
 
 
+class UnlistedAdmin(ReadOnlyAdmin):
+    """The gateway's own bookkeeping: it can be looked at by its address, and takes no room in the menu."""
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return False
+
+
 @admin.register(Installation)
-class InstallationAdmin(ReadOnlyAdmin):
+class InstallationAdmin(UnlistedAdmin):
     list_display = fields = ("id", "generation", "created_at")
 
 
 @admin.register(Change)
-class ChangeAdmin(ReadOnlyAdmin):
+class ChangeAdmin(UnlistedAdmin):
     list_display = ("generation", "kind", "object_id", "created_at")
     list_filter = ("kind",)

@@ -28,7 +28,10 @@ def create_virtual_key(
     custom_host: str = "",
     settings: Mapping[str, str] | None = None,
 ) -> VirtualKey:
-    """A virtual key and the integration it needs, both or neither. Raises ValidationError."""
+    """A virtual key and the integration it needs, both or neither. Raises ValidationError.
+
+    `secret` may be "" where `custom_host` is a server that asks for no key.
+    """
     slug = slug or new_slug(name)
     integration = Integration(
         workspace=workspace,

@@ -1,6 +1,6 @@
 """The admin's forms where a model's own fields will not do: secrets are written and never shown."""
 
-from typing import Any, cast
+from typing import Any
 
 from django import forms
 from unfold.widgets import (
@@ -20,11 +20,17 @@ def providers() -> list[tuple[str, str]]:
     )
 
 
+class InColumns(UnfoldAdminCheckboxSelectMultipleWidget):
+    """Checkboxes beside and below one another, as there are many."""
+
+    template_name = "keys/columns.html"
+
+
 class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]
     scopes = forms.MultipleChoiceField(
         choices=[(scope, scope) for scope in sorted(SCOPES)],
         initial=list(DEFAULT),
-        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+        widget=InColumns,
     )
 
     class Meta:
@@ -38,20 +44,22 @@ class IntegrationForm(forms.ModelForm):  # type: ignore[type-arg]
         required=False,
         strip=True,
         widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
-        help_text="The provider's key. It is sealed and never shown; left empty, the one before stays.",
+        help_text="Sealed, and never shown. Empty for a custom host that asks for none.",
     )
 
     class Meta:
         model = Integration
         fields = "__all__"  # noqa: DJ007 - what is not editable is not in it
 
-    def clean(self) -> dict[str, Any] | None:
-        cleaned = super().clean()
-        if not self.instance.sealed_secret and not self.cleaned_data.get("secret"):
-            self.add_error("secret", "A new integration needs the provider's key.")
-        return cleaned
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.sealed_secret and "secret" in self.fields:
+            self.fields["secret"].help_text = f"Now: {self.instance.hint}. Left empty, it stays."
 
-    def save(self, commit: bool = True) -> Integration:
-        if secret := self.cleaned_data.get("secret"):
+    def clean(self) -> dict[str, Any] | None:
+        """Seals the secret before the model looks at the whole. Raises ValidationError."""
+        cleaned = super().clean()
+        secret = self.cleaned_data.get("secret")
+        if secret or (secret == "" and not self.instance.sealed_secret):
             self.instance.hold(secret)
-        return cast(Integration, super().save(commit))
+        return cleaned

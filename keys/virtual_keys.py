@@ -1,8 +1,8 @@
 """What a workspace can call: from a slug to the credential it stands for, by heart where it is known."""
 
 import re
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from keys import directory
 from keys.models import Integration, VirtualKey
@@ -14,7 +14,7 @@ SLUG = re.compile(r"[A-Za-z0-9_-]{1,255}")
 
 @dataclass(frozen=True, slots=True)
 class HeldKey:
-    """A usable virtual key. `previous`: the credential before the last change, while it is still good."""
+    """A usable virtual key."""
 
     id: str
     slug: str
@@ -23,10 +23,8 @@ class HeldKey:
     integration_slug: str
     provider: str
     credential: Credential = field(repr=False)
-    previous: Credential | None = field(repr=False)
     passthrough: bool
     expires_at: datetime | None
-    previous_until: datetime | None = None
 
 
 def find(workspace_id: str, slug: str) -> HeldKey | None:
@@ -36,10 +34,7 @@ def find(workspace_id: str, slug: str) -> HeldKey | None:
     """
     if not workspace_id or not SLUG.fullmatch(slug):
         return None
-    held = shelf.find((workspace_id, slug))
-    if held is not None and held.previous_until is not None and held.previous_until <= datetime.now(UTC):
-        return replace(held, previous=None, previous_until=None)
-    return held
+    return shelf.find((workspace_id, slug))
 
 
 def load(place: tuple[str, str]) -> tuple[HeldKey, list[Tag]] | None:
@@ -54,7 +49,6 @@ def load(place: tuple[str, str]) -> tuple[HeldKey, list[Tag]] | None:
 
 
 def held_key(key: VirtualKey, integration: Integration) -> HeldKey:
-    previous = integration.previous_credential()
     return HeldKey(
         id=str(key.pk),
         slug=key.slug,
@@ -63,10 +57,8 @@ def held_key(key: VirtualKey, integration: Integration) -> HeldKey:
         integration_slug=integration.slug,
         provider=integration.provider,
         credential=integration.credential(),
-        previous=previous,
         passthrough=key.allow_passthrough,
         expires_at=key.expires_at,
-        previous_until=integration.previous_until if previous else None,
     )
 
 

@@ -18,6 +18,7 @@ from keys import callers, checks, crypto, tokens, virtual_keys
 from keys.creation import create_virtual_key
 from keys.management.commands import rotate_credentials
 from keys.models import ApiKey, Installation, Integration, VirtualKey, Workspace
+from tests.servers import KINDS, Yard
 
 ROOT = Path(__file__).resolve().parent.parent
 NEW = Fernet.generate_key().decode()
@@ -104,6 +105,47 @@ def test_a_virtual_key_takes_its_secret_from_a_variable(
     assert found is not None
     assert found.credential.secret == "sk-from-the-environment"
     assert found.credential.base_url == "http://10.0.0.1/v1"
+
+
+def test_a_server_that_asks_for_no_key_gets_none(
+    workspace: Workspace, given: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given("\n")
+    monkeypatch.setenv("EMPTY", "")
+    for slug, more in {"typed": [], "named": ["--key-env", "EMPTY"]}.items():
+        host = ["--slug", slug, "--custom-host", "http://10.0.0.1/v1", *more]
+        assert said("create_virtual_key", "x", "--provider", "openai", *host) == f"{slug}\n"
+        found = virtual_keys.find(str(workspace.pk), slug)
+        assert found is not None
+        assert found.credential.secret == ""
+
+
+def test_a_secret_in_two_lines_is_refused(db: None, given: Callable[[str], None]) -> None:
+    given("sk-first-half\nsecond-half\n")
+    with pytest.raises(CommandError, match="secret: A key is printable ASCII") as caught:
+        said("create_virtual_key", "x", "--provider", "openai")
+    assert "half" not in str(caught.value)
+
+
+def test_a_setting_of_the_provider_is_given_on_the_command_line(yard: Yard) -> None:
+    """By `manage.py` itself, whose own option --settings is near."""
+    with yard.made(KINDS["sqlite-1-worker"]) as site:
+        site.environment["A_SECRET"] = "sk-of-a-project"
+        more = ["--slug", "mine", "--key-env", "A_SECRET", "--setting", "openai_project=proj_1"]
+        more += ["--setting", "openai_organization=org-1"]
+        assert site.manage("create_virtual_key", "x", "--provider", "openai", *more) == "mine"
+        told = "from keys.models import Integration; print(Integration.objects.get(slug='mine').settings)"
+        assert site.python(told) == "{'openai_project': 'proj_1', 'openai_organization': 'org-1'}"
+
+
+def test_a_database_made_by_migrate_is_for_its_owner_alone(tmp_path: Path) -> None:
+    given = {"PATH": os.environ["PATH"], "DATA_DIR": str(tmp_path), "ENV_FILE": ""}
+    given |= {"CREDENTIAL_KEYS": NEW, "SECRET_KEY": token_urlsafe(48)}
+    run = [sys.executable, "manage.py", "migrate", "contenttypes"]
+    subprocess.run(run, cwd=ROOT, env=given, capture_output=True, timeout=60, check=True, umask=0o022)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert modes.pop("gatehouse.sqlite3") == 0o600
+    assert set(modes.values()) <= {0o600}
 
 
 def test_no_secret_is_no_virtual_key(db: None, given: Callable[[str], None]) -> None:

@@ -210,6 +210,62 @@ def test_a_new_credential_needs_its_secret(admin_client: Client, workspace: Work
     assert "needs the provider&#x27;s key" in answer.content.decode()
 
 
+@pytest.mark.parametrize("secret", ["sk-two\nlines", "sk-bücher"])
+def test_a_secret_that_no_header_can_carry_is_said_in_the_form(
+    secret: str, admin_client: Client, virtual_key: VirtualKey
+) -> None:
+    new = page(Integration, "add")
+    sent = filled(admin_client, new, name="x", slug="x", provider="openai", secret=secret)
+    old = page(Integration, "change", virtual_key.integration_id)
+    for answer in (admin_client.post(new, sent), admin_client.post(old, {**sent, "slug": "openai"})):
+        assert answer.context["adminform"].form.errors.keys() == {"secret"}
+        assert "A key is printable ASCII" in answer.content.decode()
+        assert secret not in answer.content.decode()
+    assert Integration.objects.get().credential().secret == SECRET
+
+
+def test_a_server_of_ones_own_may_ask_for_no_secret(admin_client: Client, workspace: Workspace) -> None:
+    url = page(Integration, "add")
+    sent = filled(admin_client, url, name="x", slug="x", provider="openai", custom_host="http://10.0.0.1/v1")
+    assert admin_client.post(url, sent).status_code == 302
+    integration = Integration.objects.get()
+    assert (integration.credential().secret, integration.hint) == ("", "none")
+    url = page(Integration, "change", integration.pk)
+    assert "Now: none." in admin_client.get(url).content.decode()
+    answer = admin_client.post(url, filled(admin_client, url, custom_host=""))
+    assert answer.context["adminform"].form.errors.keys() == {"secret"}
+    assert admin_client.post(url, filled(admin_client, url, custom_host="", secret=SECRET)).status_code == 302
+
+
+def test_the_secret_has_one_row_below_the_provider(
+    admin_client: Client, viewer: Client, virtual_key: VirtualKey
+) -> None:
+    for client in (admin_client, viewer):
+        shown = client.get(page(Integration, "change", virtual_key.integration_id))
+        (fieldset,) = shown.context["adminform"]
+        fields = [field.field for line in fieldset for field in line]
+        names = [field["name"] if isinstance(field, dict) else field.name for field in fields]
+        assert names[:2] == ["provider", "secret"]
+        assert [name for name in names if name in ("secret", "hint")] == ["secret"]
+        assert "sk*****sts" in shown.content.decode()
+
+
+def test_a_keys_end_is_no_date_to_be_typed_in(admin_client: Client, api_key: ApiKey) -> None:
+    url = page(ApiKey, "change", api_key.pk)
+    sent = filled(admin_client, url, revoked_at_0="2020-01-01", revoked_at_1="00:00")
+    assert admin_client.post(url, sent).status_code == 302
+    api_key.refresh_from_db()
+    assert api_key.revoked_at is None
+
+
+def test_the_gateways_own_bookkeeping_is_not_in_the_menu(
+    admin_client: Client, rows: dict[type[Model], Model]
+) -> None:
+    shown = admin_client.get("/admin/").content.decode()
+    listed = {model for model in MODELS if page(model, "changelist") in shown}
+    assert listed == set(CHANGING)
+
+
 def test_a_revoked_key_is_refused(admin_client: Client, api_key: ApiKey) -> None:
     admin_client.post(page(ApiKey, "changelist"), {"action": "revoke", "_selected_action": [str(api_key.pk)]})
     api_key.refresh_from_db()

@@ -1,7 +1,7 @@
 """A workspace finds its own virtual keys and nobody else's; what it finds shows no secret."""
 
-from datetime import datetime, timedelta, tzinfo
-from typing import Any
+import dataclasses
+from datetime import timedelta
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -112,17 +112,7 @@ def test_an_expired_key_is_found_as_such(virtual_key: VirtualKey) -> None:
     assert expires_at < timezone.now()
 
 
-class Later(datetime):
-    """A clock that is an hour ahead."""
-
-    @classmethod
-    def now(cls, tz: tzinfo | None = None) -> Any:
-        return datetime.now(tz) + timedelta(hours=1)
-
-
-def test_a_new_secret_is_used_and_the_one_before_stays_for_a_while(
-    virtual_key: VirtualKey, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_new_secret_is_used_and_the_one_before_is_kept_sealed_alone(virtual_key: VirtualKey) -> None:
     directory.watcher.look()
     held(virtual_key)
     integration = virtual_key.integration
@@ -132,17 +122,39 @@ def test_a_new_secret_is_used_and_the_one_before_stays_for_a_while(
     directory.watcher.look()
     found = held(virtual_key)
     assert found.credential.secret == "sk-the-next-secret"
-    assert found.previous is not None
-    assert found.previous.secret == SECRET
-    monkeypatch.setattr(virtual_keys, "datetime", Later)
-    assert held(virtual_key).previous is None
+    assert SECRET not in str(dataclasses.asdict(found))
+    assert crypto.unseal(integration.sealed_previous_secret) == SECRET
 
 
-def test_a_secret_that_was_replaced_long_ago_is_not_held(virtual_key: VirtualKey) -> None:
-    integration = virtual_key.integration
-    integration.hold("sk-the-next-secret", timezone.now() - timedelta(seconds=1))
-    integration.save()
-    assert held(virtual_key).previous is None
+UNSENDABLE = ["sk-two\nlines", "sk-bücher", "sk-鍵", "sk-\x00", "sk-\x7f", "sk-\ttab", " sk-1", "sk-1 ", " "]
+
+
+@pytest.mark.parametrize("secret", UNSENDABLE)
+def test_a_secret_that_no_header_can_carry_is_refused_wherever_it_comes_in(
+    secret: str, workspace: Workspace, virtual_key: VirtualKey
+) -> None:
+    for host in ("", "http://10.0.0.1/v1"):
+        with pytest.raises(ValidationError, match="printable ASCII") as caught:
+            create_virtual_key(workspace, "x", provider="openai", secret=secret, custom_host=host)
+        assert secret.strip() == "" or secret not in str(caught.value)
+    with pytest.raises(ValidationError, match="printable ASCII"):
+        virtual_key.integration.hold(secret, timezone.now() + timedelta(hours=1))
+    assert virtual_key.integration.credential().secret == SECRET
+    assert VirtualKey.objects.count() == 1
+
+
+def test_a_server_of_ones_own_may_ask_for_no_secret(workspace: Workspace) -> None:
+    key = create_virtual_key(
+        workspace, "Local", provider="openai", secret="", custom_host="http://10.0.0.1/v1"
+    )
+    assert held(key).credential.secret == ""
+    assert key.integration.hint == "none"
+
+
+def test_the_providers_own_host_needs_a_secret(workspace: Workspace) -> None:
+    with pytest.raises(ValidationError, match="needs the provider's key"):
+        create_virtual_key(workspace, "x", provider="openai", secret="")
+    assert Integration.objects.count() == 0
 
 
 def test_the_sandbox_is_wherever_it_is_served_now(virtual_key: VirtualKey, settings: Settings) -> None:
@@ -237,7 +249,6 @@ def test_resealing_keeps_both_secrets(virtual_key: VirtualKey, settings: Setting
     settings.CREDENTIAL_KEYS = [new, old]
     integration.reseal()
     settings.CREDENTIAL_KEYS = [new]
-    previous = integration.previous_credential()
-    assert previous is not None
-    assert (integration.credential().secret, previous.secret) == ("sk-the-next-secret", SECRET)
+    assert integration.credential().secret == "sk-the-next-secret"
+    assert crypto.unseal(integration.sealed_previous_secret) == SECRET
     assert integration.key_id == crypto.key_id()

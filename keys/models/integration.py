@@ -1,19 +1,23 @@
 """A credential for a provider, sealed, and where and how it is to be used."""
 
+import re
 from datetime import datetime
-from typing import cast
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
-from django.utils import timezone
 
 from keys import crypto, hosts, tokens
 from keys.models.base import SLUG, Row, Visible
 from keys.models.workspace import Workspace
 from providers.catalog import PROVIDERS
 from providers.types import Credential
+
+SECRET = re.compile(r"[!-~]([ -~]*[!-~])?")  # what a header can carry, and arrives as it was sent
+KEYLESS = "none"  # the hint of a server that asks for no key
+UNSENDABLE = "A key is printable ASCII: no line breaks, no accents, no spaces around it."
+NEEDED = "This needs the provider's key: only a custom host may go without."
 
 
 class IntegrationQuerySet(Visible["Integration"]):
@@ -72,6 +76,8 @@ class Integration(Row):
             wrong["provider"] = f"There is no provider {self.provider}."
         elif unknown := unknown_settings(self.provider, self.settings):
             wrong["settings"] = unknown
+        if self.hint == KEYLESS and not self.custom_host:
+            wrong["secret"] = NEEDED
         if self.custom_host:
             try:
                 hosts.check(self.custom_host)
@@ -83,12 +89,17 @@ class Integration(Row):
             raise ValidationError(wrong)
 
     def hold(self, secret: str, previous_until: datetime | None = None) -> None:
-        """Keep `secret`, sealed; the one before stays usable until `previous_until`. The row is not saved."""
+        """Keep `secret`, sealed; the one before stays usable until `previous_until`. The row is not saved.
+
+        "" is for a server that asks for none. Raises ValidationError for what no header can carry.
+        """
+        if secret and not SECRET.fullmatch(secret):
+            raise ValidationError({"secret": UNSENDABLE})
         before = self.sealed_secret if previous_until else ""
         self.sealed_previous_secret = crypto.seal(crypto.unseal(before)) if before else ""
         self.previous_until = previous_until if before else None
         self.sealed_secret, self.key_id = crypto.seal(secret), crypto.key_id()
-        self.hint = tokens.hint(secret) if secret else ""
+        self.hint = tokens.hint(secret) if secret else KEYLESS
 
     def reseal(self) -> None:
         """Seal again what is sealed, under the key that seals now. Raises crypto.Unsealable."""
@@ -100,16 +111,8 @@ class Integration(Row):
 
     def credential(self) -> Credential:
         """What a call is made with. Raises crypto.Unsealable."""
-        return self._credential(self.sealed_secret)
-
-    def previous_credential(self) -> Credential | None:
-        """What a call may still be made with after a change of secret. Raises crypto.Unsealable."""
-        if not self.sealed_previous_secret or cast(datetime, self.previous_until) <= timezone.now():
-            return None
-        return self._credential(self.sealed_previous_secret)
-
-    def _credential(self, sealed: str) -> Credential:
-        return Credential(crypto.unseal(sealed), dict(self.settings), hosts.base_url(self.custom_host))
+        secret = crypto.unseal(self.sealed_secret)
+        return Credential(secret, dict(self.settings), hosts.base_url(self.custom_host))
 
     def _leaves_a_workspace_behind(self) -> bool:
         if self.workspace_id is None:

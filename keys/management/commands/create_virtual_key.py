@@ -12,7 +12,10 @@ from keys.management.telling import plainly, workspace
 
 
 class Command(BaseCommand):
-    help = "Keep a provider's key, taken from a variable or standard input, and print the slug to call it by."
+    help = (
+        "Keep a provider's key, taken from a variable or standard input, and print the slug to call it by. "
+        "With --custom-host the key may be empty (< /dev/null)."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name", metavar="NAME", help="what it is called in the admin")
@@ -29,7 +32,7 @@ class Command(BaseCommand):
             "--setting",
             metavar="name=value",
             action="append",
-            dest="settings",
+            dest="provider_settings",  # `settings` is where Django keeps its own --settings
             help="a setting of the provider; may be given several times",
         )
 
@@ -39,18 +42,21 @@ class Command(BaseCommand):
                 workspace(options["workspace"]),
                 options["name"],
                 provider=options["provider"],
-                secret=secret(options["key_env"]),
+                secret=secret(options["key_env"], needed=not options["custom_host"]),
                 slug=options["slug"],
                 custom_host=options["custom_host"],
-                settings=settings(options["settings"] or ()),
+                settings=settings(options["provider_settings"] or ()),
             )
         self.stdout.write(key.slug)
 
 
-def secret(variable: str | None) -> str:
-    """The provider's key, which is never an argument: arguments are seen by every user of the machine."""
-    found = os.environ.get(variable, "") if variable else sys.stdin.read()
-    if not found.strip():
+def secret(variable: str | None, *, needed: bool) -> str:
+    """The provider's key, which is never an argument: arguments are seen by every user of the machine.
+
+    "" if none came and none is `needed`; a variable that is named but not there is a mistake all the same.
+    """
+    found = os.environ.get(variable) if variable else sys.stdin.read()
+    if found is None or (needed and not found.strip()):
         raise CommandError(f"{variable} is not set." if variable else "No key came on standard input.")
     return found.strip()
 
