@@ -5,6 +5,7 @@ import re
 import pytest
 from django.urls import URLResolver, get_resolver
 
+from keys.management.view import MANAGEMENT as SEGMENTS
 from providers.catalog import PROVIDERS
 from tests.own_provider import listening, whole
 from tests.servers import CHAT, ROOT, question
@@ -25,30 +26,6 @@ POLICIES = {
     r"docs/": OPEN,
     r"sandbox/": SANDBOX,
 }
-
-# The first segments of the management API: none of these may ever be taken for a provider's path.
-SEGMENTS = [
-    "admin",
-    "analytics",
-    "api-keys",
-    "audit-logs",
-    "collections",
-    "configs",
-    "feedback",
-    "guardrails",
-    "integrations",
-    "labels",
-    "logs",
-    "mcp-integrations",
-    "mcp-servers",
-    "model-configs",
-    "policies",
-    "prompts",
-    "providers",
-    "scim",
-    "secret-references",
-    "virtual-keys",
-]
 
 
 def routes(patterns=None, prefix=""):

@@ -1,11 +1,10 @@
-"""The base view of the management API: who calls, what for, and every answer in JSON with a trace id.
+"""The base view of the management API: who calls, what for, and every answer in JSON.
 
 A part of it derives from ManagementView in the `api.py` of its own app, says which scopes each method needs
 and filters by the caller's workspace. Management paths no app serves yet are Unbuilt: none of them is ever
-taken for a provider's.
+taken for a provider's. The trace id on every answer is set by the middleware in front of all of the API.
 """
 
-import uuid
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -48,7 +47,6 @@ MANAGEMENT = (
     "secret-references",
     "virtual-keys",
 )
-TRACE_HEADER = "x-portkey-trace-id"
 
 
 class TooLarge(APIException):
@@ -83,7 +81,6 @@ class ManagementView(APIView):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """DRF's, and rendered: the middleware in front of this leaves nothing to render it later."""
         response = super().dispatch(request, *args, **kwargs)
-        response[TRACE_HEADER] = request.META.get("HTTP_X_PORTKEY_TRACE_ID") or str(uuid.uuid4())
         rendered: HttpResponseBase = cast(Response, response).render()
         return rendered
 
