@@ -2,33 +2,55 @@
 
 from django.conf import settings
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.core.exceptions import DisallowedHost
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views import defaults
+from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import RedirectView
 
 from gateway_site import docs
 from gateway_site.health import PROBES
+from proxy import errors
 
 GREETING = "Gatehouse. The API is under /v1/ and described at /docs/, its admin is at /admin/.\n"
+NO_V1 = "The API is under /v1/. An SDK's base URL ends in /v1."
+NO_HOST = "This host name is not among ALLOWED_HOSTS."
 
 
-def greeting(request: HttpRequest) -> HttpResponse:
+# An SDK whose base URL lacks /v1 sends its calls here: there is nothing to forge, and it reads JSON alone.
+
+
+@csrf_exempt
+def greeting(request: HttpRequest) -> HttpResponseBase:
+    if request.method not in ("GET", "HEAD"):
+        return not_found(request)
     return HttpResponse(GREETING, content_type="text/plain")
 
 
+@csrf_exempt
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponseBase:
-    """A page inside the admin; elsewhere what Portkey answers to a path it does not know."""
+    """A page inside the admin; elsewhere what Portkey answers to a path it does not know, and a hint."""
     if exception and request.path_info.startswith("/admin/"):
         return defaults.page_not_found(request, exception)
-    return JsonResponse({"message": "Not Found", "ok": False}, status=404)
+    return errors.answer(request, 404, {"message": "Not Found", "ok": False, "hint": NO_V1})
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    """What Django refuses before it looks for a view: a foreign host name, a form that is too large."""
+    if request.path_info.startswith("/admin/"):
+        return defaults.bad_request(request, exception)
+    told = {"message": "Bad Request", "ok": False}
+    if isinstance(exception, DisallowedHost):
+        told["hint"] = NO_HOST
+    return errors.answer(request, 400, told)
 
 
 def failed(request: HttpRequest) -> HttpResponseBase:
     """The last resort for an exception of ours; the log has its traceback."""
     if request.path_info.startswith("/admin/"):
         return defaults.server_error(request)
-    return JsonResponse({"message": "Internal Server Error", "ok": False}, status=500)
+    return errors.answer(request, 500, {"message": "Internal Server Error", "ok": False})
 
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -45,5 +67,6 @@ if settings.SANDBOX:
     urlpatterns.append(path("sandbox/", include("sandbox.urls")))
 urlpatterns.append(re_path("", not_found))
 
+handler400 = "gateway_site.urls.bad_request"
 handler404 = "gateway_site.urls.not_found"
 handler500 = "gateway_site.urls.failed"
