@@ -9,6 +9,8 @@ import sys
 from gateway_site import env
 from gateway_site.worker import Worker
 
+os.umask(0o077)  # what the workers and the ingester keep is for its owner alone
+
 GARBAGE = 20_000  # objects made since the last look for cycles; with Python's 700 that is 5 % of a call
 
 _soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)

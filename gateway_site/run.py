@@ -34,6 +34,7 @@ PASSED_ON = {
 
 def main() -> int:
     """Returns what the shell is told: 0 after Ctrl-C, else the server's own status."""
+    os.umask(0o077)  # what it and its children keep is for its owner alone
     data, host, port = env.data_dir(), env.text("HOST", "127.0.0.1"), env.whole("PORT", 8000, least=1)
     make_data_dir(data)
     make_secrets(data)

@@ -24,6 +24,13 @@ def test_a_header_may_hold_a_config(lite, size, status):
     assert answer.status == status
 
 
+def test_what_its_processes_keep_is_for_its_owner_alone(lite):
+    assert lite.chat().status == 200
+    for pid in processes.of(lite.data):
+        status = (processes.PROC / str(pid) / "status").read_text()
+        assert "\nUmask:\t0077\n" in status
+
+
 def test_idle_connections_do_not_delay_a_stop(lite):
     """They would: they are kept open for 75 s, and the grace is 30."""
     with socket.create_connection(("127.0.0.1", lite.port)) as silent:
