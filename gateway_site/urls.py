@@ -11,17 +11,14 @@ from django.views.generic import RedirectView
 
 from gateway_site import docs
 from gateway_site.health import PROBES
-from proxy import errors
+from proxy import errors, middleware
 
 GREETING = "Gatehouse. The API is under /v1/ and described at /docs/, its admin is at /admin/.\n"
 NO_V1 = "The API is under /v1/. An SDK's base URL ends in /v1."
 NO_HOST = "This host name is not among ALLOWED_HOSTS."
 
 
-# An SDK whose base URL lacks /v1 sends its calls here: there is nothing to forge, and it reads JSON alone.
-
-
-@csrf_exempt
+@csrf_exempt  # as below: there is nothing to forge, and an SDK reads JSON alone
 def greeting(request: HttpRequest) -> HttpResponseBase:
     if request.method not in ("GET", "HEAD"):
         return not_found(request)
@@ -30,9 +27,14 @@ def greeting(request: HttpRequest) -> HttpResponseBase:
 
 @csrf_exempt
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponseBase:
-    """A page inside the admin; elsewhere what Portkey answers to a path it does not know, and a hint."""
+    """A page inside the admin; elsewhere what Portkey answers to a path it does not know.
+
+    Outside the API with a hint: SDKs come by whose base URL lacks /v1.
+    """
     if exception and request.path_info.startswith("/admin/"):
         return defaults.page_not_found(request, exception)
+    if middleware.PLANES.match(request.path_info):
+        return errors.not_found(request)
     return errors.answer(request, 404, {"message": "Not Found", "ok": False, "hint": NO_V1})
 
 
