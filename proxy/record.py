@@ -40,6 +40,7 @@ class Attempt:
     status: int = 0
     outcome: str = ""
     started_ms: float = 0
+    first_byte_ms: float = 0  # since the leaf was tried, as `ms`
     ms: float = 0
     retries: int = 0
     error: str = ""
@@ -116,7 +117,8 @@ class Record(AbstractContextManager["Record"]):
     def tells(self, tried: Attempt, status: int, problem: Problem | None) -> None:
         """What came of the leaf; what the client first sees is ready now if it stands."""
         now = self.elapsed()
-        tried.status, tried.ms, self.first_byte_ms = status, now - tried.started_ms, now
+        tried.status, self.first_byte_ms = status, now
+        tried.first_byte_ms = tried.ms = now - tried.started_ms
         tried.outcome = "failed" if problem else "answered"
         tried.error = problem.message if problem else ""
 
@@ -148,6 +150,8 @@ class Record(AbstractContextManager["Record"]):
             self.attempts[-1].outcome, self.attempts[-1].error = outcome, problem.message
         last = self.attempts[-1] if self.attempts else None
         total = self.elapsed()
+        if last:
+            last.ms = total - last.started_ms
         return {
             "outcome": outcome,
             "status": status,
