@@ -146,12 +146,12 @@ class Record(AbstractContextManager["Record"]):
 
     def closing(self, outcome: str, status: int, reading: Reading, problem: Problem | None) -> dict[str, Any]:
         """The facts of the closing line."""
-        if problem and self.attempts and outcome != "refused":
-            self.attempts[-1].outcome, self.attempts[-1].error = outcome, problem.message
         last = self.attempts[-1] if self.attempts else None
         total = self.elapsed()
         if last:
             last.ms = total - last.started_ms
+        if last and outcome not in {"finished", "refused"}:
+            last.outcome, last.error = outcome, problem.message if problem else ""
         return {
             "outcome": outcome,
             "status": status,
