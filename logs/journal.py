@@ -8,21 +8,20 @@ is closed: a free lock tells the ingester (logs/ingester.py) that nothing more w
 """
 
 import fcntl
-import json
 import logging
 import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import orjson
 from django.conf import settings
 from django.core.signals import setting_changed
 from gevent.monkey import get_original
 
 from logs import segments
+from logs.facts import encoded, essential
 from logs.ids import new_id
 from logs.segments import CLOSED, OPENED
 
@@ -31,8 +30,11 @@ __all__ = ["Full", "Writer", "closed", "new_id", "opened"]
 SEGMENT_BYTES = 16 << 20
 CLOSING_BYTES = 4096  # kept free for the closing line of each open call
 AGAIN_SECONDS = 0.5  # after a segment could not be made
+WAIT_SECONDS = 1.0  # that an opening call waits for a segment, others running meanwhile
+HELD_SECONDS = 0.02  # that a closing one does, others standing still: once for each segment
 
 Bytes = bytes | bytearray
+Render = Callable[[str, Mapping[str, Any], Mapping[str, Bytes]], bytes]
 
 logger = logging.getLogger(__name__)
 
@@ -124,57 +126,89 @@ class Writer:
         self.spare: Segment | None = None
         self.calls: dict[str, Segment] = {}
         self.allocating = False
-        self.failed_at = -AGAIN_SECONDS
+        self.prepared_at, self.failed_at = 0.0, -AGAIN_SECONDS
         self.lock = threading.Lock()
 
     def opened(self, call: str, facts: Mapping[str, Any], request: Bytes | None) -> None:
         bodies = () if request is None else [("request", request[: self.body_bytes], len(request))]
         line = segments.render(OPENED, call, encoded(facts), bodies, self.seed)
+        if self.took(call, line):
+            return
+        with self.lock:
+            self.prepare()
+        self.await_spare(WAIT_SECONDS, time.sleep)
+        if not self.took(call, line):
+            raise Full("The disk that holds the journal is full.")
+
+    def took(self, call: str, line: bytes) -> bool:
+        """Write the opening line, if there is room for it and for the closing one."""
         with self.lock:
             segment = self.place(len(line), kept=len(self.calls) + 1)
             if segment is None:
-                raise Full("The disk that holds the journal is full.")
+                return False
             try:
                 segment.append(line)
             except OSError as error:
                 raise Full(f"The journal cannot be written: {error.strerror}.") from error
             segment.holds += 1
             self.calls[call] = segment
+            return True
 
     def closed(self, call: str, facts: Mapping[str, Any], bodies: Mapping[str, Bytes]) -> None:
+        with self.lock:
+            home = self.calls.pop(call, None)
+            try:
+                for render in (self.whole, self.shorter, self.shortest):
+                    if self.told(render, call, facts, bodies):
+                        return
+                logger.error("The end of call %s was not recorded.", call)
+            finally:
+                self.let_go(home)
+
+    def told(self, render: Render, call: str, facts: Mapping[str, Any], bodies: Mapping[str, Bytes]) -> bool:
+        """Write the closing line as rendered. Whatever is wrong with it, a shorter one may do better.
+
+        If none does, the ingester makes the call an interrupted one.
+        """
+        try:
+            line = render(call, facts, bodies)
+            segment = self.place(len(line), kept=len(self.calls)) or self.hurried(len(line))
+            if segment is not None:
+                segment.append(line)
+        except Exception as error:  # facts are what others made them
+            trace = not isinstance(error, OSError)
+            logger.error("The end of call %s is not recorded in full: %s", call, error, exc_info=trace)  # noqa: TRY400
+            return False
+        return segment is not None
+
+    def whole(self, call: str, facts: Mapping[str, Any], bodies: Mapping[str, Bytes]) -> bytes:
+        """The closing line with its bodies."""
         sizes = facts.get("body_sizes") or {}
         kept = [
             (kind, body[: self.body_bytes], max(len(body), sizes.get(kind, 0)))
             for kind, body in bodies.items()
         ]
-        line = segments.render(CLOSED, call, encoded(facts), kept, self.seed)
-        with self.lock:
-            home = self.calls.pop(call, None)
-            segment = self.place(len(line), kept=len(self.calls))
-            if segment is None:
-                line = self.shortest(call, facts, bodies)
-                segment = self.place(len(line), kept=len(self.calls))
-            self.finish(call, segment, line)
-            self.let_go(home)
+        return segments.render(CLOSED, call, encoded(facts), kept, self.seed)
 
-    def shortest(self, call: str, facts: Mapping[str, Any], bodies: Mapping[str, Bytes]) -> bytes:
-        """The closing line in the room that was kept for it."""
+    def shorter(self, call: str, facts: Mapping[str, Any], bodies: Mapping[str, Bytes]) -> bytes:
+        """The closing line in the room that was kept for it, with as many facts as fit."""
         told = {**facts, "bodies_dropped": sorted(bodies)}
         for drop in ("ignored", "body_sizes", "attempts", "error", "model_answered"):
             line = segments.render(CLOSED, call, encoded(told), (), self.seed)
             if len(line) <= CLOSING_BYTES:
                 return line
             told[drop] = None
-        essential = {name: told.get(name) for name in ("outcome", "status", "usage", "partial", "total_ms")}
-        return segments.render(CLOSED, call, encoded(essential), (), self.seed)
+        return self.shortest(call, facts, bodies)
+
+    def shortest(self, call: str, facts: Mapping[str, Any], _: Mapping[str, Bytes]) -> bytes:
+        """The closing line that always fits and can always be written."""
+        return segments.render(CLOSED, call, encoded(essential(facts)), (), self.seed)
 
     def place(self, size: int, *, kept: int) -> Segment | None:
         """The segment with room for `size` bytes, such that `kept` closing lines still find theirs."""
         here = self.segment
         if here is not None and here.offset + size + kept * CLOSING_BYTES <= self.calm:
             return here
-        if not self.fits(size, kept):
-            self.hurry()
         return self.onward(size) if self.fits(size, kept) else None
 
     def fits(self, size: int, kept: int) -> bool:
@@ -188,12 +222,30 @@ class Writer:
             return False
         return here // CLOSING_BYTES + there // CLOSING_BYTES >= kept
 
-    def hurry(self) -> None:
-        """Have the spare segment now: the one that is being made, or one made here and now."""
-        while self.allocating:
-            get_original("time", "sleep")(0.0005)
-        if self.spare is None and self.may_allocate:
-            self.allocate()
+    def hurried(self, size: int) -> Segment | None:
+        """The same, once the spare segment is made. All other calls stand still for it, so not for long."""
+        self.prepare()
+        left = self.prepared_at + HELD_SECONDS - time.monotonic()
+        self.await_spare(left, get_original("time", "sleep"))
+        return self.place(size, kept=len(self.calls))
+
+    def await_spare(self, seconds: float, sleep: Callable[[float], None]) -> None:
+        """Wait for the segment that is being made, if one is."""
+        until = time.monotonic() + seconds
+        while self.allocating and time.monotonic() < until:
+            sleep(0.001)
+
+    def prepare(self) -> None:
+        """Have the spare segment made, unless it is there or being made."""
+        # `allocating` first: it is unset after `spare` is set, by another thread
+        if self.allocating or self.spare is not None or not self.may_allocate:
+            return
+        self.allocating, self.prepared_at = True, time.monotonic()
+        try:
+            # a thread of the system even under gevent: allocating must not hold the loop
+            get_original("_thread", "start_new_thread")(self.allocate, ())
+        except RuntimeError:
+            self.allocate()  # no more threads are to be had: rather hold the loop than turn calls away
 
     @property
     def may_allocate(self) -> bool:
@@ -208,11 +260,8 @@ class Writer:
                 past.release()
         assert self.segment is not None
         self.calm = self.segment.size if self.spare else self.segment.size // 2
-        due = self.spare is None and self.segment.offset + size > self.calm
-        if due and not self.allocating and self.may_allocate:
-            self.allocating = True
-            # a thread of the system even under gevent: allocating must not hold the loop
-            get_original("_thread", "start_new_thread")(self.allocate, ())
+        if self.segment.offset + size > self.calm:
+            self.prepare()
         return self.segment
 
     def allocate(self) -> None:
@@ -242,15 +291,6 @@ class Writer:
             raise
         return Segment(fd, self.segment_bytes)
 
-    def finish(self, call: str, segment: Segment | None, line: bytes) -> None:
-        """Write the closing line; where the disk fails, the ingester makes the call an interrupted one."""
-        try:
-            if segment is None:
-                raise OSError("no room was kept for it")  # noqa: TRY301
-            segment.append(line)
-        except OSError as error:
-            logger.error("The end of call %s was not recorded: %s", call, error)  # noqa: TRY400
-
     def let_go(self, home: Segment | None) -> None:
         if home is None:
             return
@@ -260,6 +300,7 @@ class Writer:
 
     def leave(self) -> None:
         """Give up every segment, as the end of the process would."""
+        self.await_spare(WAIT_SECONDS, time.sleep)
         with self.lock:
             self.abandon()
 
@@ -268,11 +309,3 @@ class Writer:
             assert segment is not None
             segment.release()
         self.calls, self.segment, self.spare, self.calm = {}, None, None, 0
-
-
-def encoded(facts: Mapping[str, Any]) -> bytes:
-    """The facts as JSON; what orjson refuses (a lone surrogate, a huge integer) goes through json."""
-    try:
-        return orjson.dumps(facts)
-    except TypeError:
-        return json.dumps(facts, default=str).encode()

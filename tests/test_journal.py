@@ -1,13 +1,18 @@
 """The journal: what is written is read back, torn files lose nothing else, full disks are lived through."""
 
+import _thread
 import errno
 import fcntl
+import json
 import multiprocessing
 import os
 import stat
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +22,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logs import journal, segments
+from logs.facts import encoded, essential
 from logs.ids import minted_at, new_id
 from logs.journal import CLOSING_BYTES, Full, Writer
 from logs.reader import Call, Journal
 from logs.segments import CLOSED, OPENED, Record, Stop, read, render, resume
+from providers.types import Usage
+from tests.servers import ROOT
 
 SEGMENT = 256 << 10
 BODY = 4 << 10
@@ -178,6 +186,96 @@ def test_facts_that_json_hardly_takes_are_recorded_all_the_same(writer, value):
     assert b"model" in read_back.opened.facts
 
 
+@dataclass(slots=True)
+class Attempt:
+    model: str
+    usage: Usage
+
+
+def test_facts_with_half_a_surrogate_pair_keep_their_shape(writer):
+    call, model = new_id(), "@slug/gpt-4o\ud800"
+    facts = {"model": model, "usage": Usage(input=3), "attempts": [Attempt(model, Usage(output=2))]}
+    writer.opened(call, {"model": model}, None)
+    writer.closed(call, facts, {})
+    (read_back,) = calls(writer)
+    kept = json.loads(read_back.closed.facts)
+    assert kept["model"] == kept["attempts"][0]["model"] == model
+    assert (kept["usage"]["input"], kept["attempts"][0]["usage"]["output"]) == (3, 2)
+
+
+@pytest.mark.parametrize("letter", ["m", "\ud800", "\U0001f600"])
+def test_facts_without_measure_are_cut(writer, letter):
+    text, call = letter * (1 << 20), new_id()
+    attempts = [Attempt(text, Usage(input=1))]
+    writer.opened(call, {"model": text, "metadata": {text: text, "a": "b"}}, b"{}")
+    facts = {"model": text, "error": {"message": text}, "ignored": (text, *"x" * 9999), "attempts": attempts}
+    writer.closed(call, facts | {"status": 200}, {"response": b"answered"})
+    (read_back,) = calls(writer)
+    opened, closed = json.loads(read_back.opened.facts), json.loads(read_back.closed.facts)
+    for cut in (
+        opened["model"],
+        max(opened["metadata"], key=len),
+        closed["error"]["message"],
+        closed["ignored"][0],
+    ):
+        assert 256 <= len(cut) <= 4096
+        assert text.startswith(cut)
+    assert (closed["status"], opened["metadata"]["a"]) == (200, "b")
+    assert len(closed["ignored"]) < 1000
+    assert closed["attempts"][0]["usage"]["input"] == 1
+    assert [body.content for body in read_back.closed.bodies] == [b"answered"]
+
+
+def test_facts_of_an_ordinary_length_are_left_whole(writer):
+    run(writer, facts={"sdk": "s" * 15_000})
+    (read_back,) = calls(writer)
+    assert told(read_back.opened)["sdk"] == "s" * 15_000
+
+
+class Wordless:
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+def endless() -> list[Any]:
+    loop: list[Any] = []
+    loop.append(loop)
+    return loop
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"ignored": Wordless()},
+        {"attempts": endless()},
+        {"error": {("a", "b"): 1}},
+        {"error": 10**5000},
+        {"body_sizes": {"response": "many"}},
+    ],
+)
+def test_a_closing_that_cannot_be_written_in_full_tells_the_essential(writer, facts, caplog):
+    essential = {"outcome": "finished", "status": 200, "provider": "openai", "total_ms": 1.5}
+    call = new_id()
+    writer.opened(call, {}, None)
+    told_of = {**essential, "model": "m\ud800", "usage": Usage(input=3), **facts}
+    writer.closed(call, told_of, {"response": b"{}"})
+    (read_back,) = calls(writer)
+    kept = json.loads(read_back.closed.facts)
+    assert essential.items() <= kept.items()
+    assert kept["usage"]["input"] == 3
+    assert kept["model"].startswith("m")
+    assert call in caplog.text
+    assert writer.segment.holds == 0
+
+
+def test_the_essential_always_fits_the_room_that_is_kept():
+    text = "\0" * 9999
+    facts = dict.fromkeys(("outcome", "provider", "model", "status", "total_ms"), text)
+    used = {str(n) + text: 2**53 - n for n in range(999)}
+    line = encoded(essential(facts | {"usage": used}))
+    assert len(line) < CLOSING_BYTES - segments.HEADER_BYTES
+
+
 def test_nobody_else_may_read_the_journal(writer):
     run(writer)
     assert stat.S_IMODE(writer.folder.stat().st_mode) == 0o700
@@ -332,6 +430,84 @@ def test_the_next_segment_is_made_beside_the_calls(writer, monkeypatch):
     assert threads
     assert threading.get_ident() not in threads
     assert set(made) < {call.id for call in calls(writer)}
+
+
+def no_thread(*_: Any) -> None:
+    raise RuntimeError("can't start new thread")
+
+
+def test_calls_go_on_when_no_thread_can_be_started(writer, monkeypatch):
+    monkeypatch.setattr(_thread, "start_new_thread", no_thread)
+    slow = new_id()
+    writer.opened(slow, {}, None)
+    first = min(writer.folder.glob("*.journal"))
+    made = [run(writer, request=os.urandom(BODY), response=os.urandom(BODY)) for _ in range(150)]
+    writer.closed(slow, {}, {})
+    assert not is_locked(first)
+    assert {call.id for call in calls(writer)} == {slow, *made}
+
+
+@pytest.fixture
+def stuck(writer: Writer, monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """A disk that allocates nothing until the event is set; the writer has one segment."""
+    go, allocate = threading.Event(), os.posix_fallocate
+    run(writer)
+
+    def slow(fd: int, offset: int, size: int) -> None:
+        go.wait(5)
+        allocate(fd, offset, size)
+
+    monkeypatch.setattr(os, "posix_fallocate", slow)
+    yield go
+    go.set()
+
+
+def test_a_slow_disk_turns_calls_away_in_good_time(writer, stuck, monkeypatch):
+    monkeypatch.setattr(journal, "WAIT_SECONDS", 0.02)
+    began = time.monotonic()
+    opened = fill(writer)
+    for call in opened:  # none of them waits for the disk: together they would for long
+        writer.closed(call, {"outcome": "finished"}, {"response": os.urandom(BODY)})
+    assert time.monotonic() - began < 2
+    assert {told(call.closed).get("outcome") for call in calls(writer)} == {"finished"}
+    stuck.set()
+    until = time.monotonic() + 20
+    while writer.allocating and time.monotonic() < until:
+        time.sleep(0.001)
+    run(writer)
+
+
+LOOP = """
+from gevent import monkey; monkey.patch_all()
+import gevent, os, sys, time
+from pathlib import Path
+from logs.journal import Writer, new_id
+allocate = os.posix_fallocate
+def slow(*arguments):
+    monkey.get_original("time", "sleep")(0.4)
+    allocate(*arguments)
+os.posix_fallocate = slow
+gaps, last = [], time.monotonic()
+def tick():
+    global last
+    while True:
+        gevent.sleep(0.005)
+        now = time.monotonic()
+        gaps.append(now - last)
+        last = now
+gevent.spawn(tick)
+gevent.sleep(0.01)
+Writer(Path(sys.argv[1]), body_bytes=1024, segment_bytes=1 << 18).opened(new_id(), {}, None)
+gevent.sleep(0.02)
+print(max(gaps))
+"""
+
+
+def test_others_go_on_while_a_call_waits_for_its_segment(tmp_path):
+    told = subprocess.run(
+        [sys.executable, "-c", LOOP, str(tmp_path / "journal")], cwd=ROOT, capture_output=True, check=True
+    )
+    assert float(told.stdout) < 0.3
 
 
 def test_a_line_that_cannot_be_written_leaves_its_call_open_and_harms_no_other(writer, monkeypatch):

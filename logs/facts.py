@@ -1,0 +1,76 @@
+"""The facts of a call as JSON, whatever clients and providers have put into them.
+
+Nothing is refused here but what JSON has no way to say at all; who then still has to tell of a call tells
+the essential facts. What a row makes of facts is logs/rows.py's.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import orjson
+
+LONG_BYTES = 16 << 10  # of encoded facts; beyond it their texts are cut
+TEXTS = (4096, 256)  # characters left of each text: first the longest column's, then what is always short
+ITEMS = 256  # left of each list and mapping then
+COUNTED = 2**53  # a count beyond is no count
+
+
+def encoded(facts: Mapping[str, Any]) -> bytes:
+    """The facts as JSON, with texts and lists cut where all of it would be long."""
+    told = dumped(facts)
+    for length in TEXTS:
+        if len(told) <= LONG_BYTES:
+            break
+        told = dumped(shortened(facts, length))
+    return told
+
+
+def dumped(facts: Mapping[str, Any]) -> bytes:
+    """What orjson refuses (a lone surrogate, a huge integer) goes through json."""
+    try:
+        return orjson.dumps(facts)
+    except TypeError:
+        return json.dumps(facts, default=plain).encode()
+
+
+def plain(value: Any) -> Any:
+    """What json does not know, in the words orjson has for it."""
+    return members(value) if is_dataclass(value) else str(value)
+
+
+def members(value: Any) -> dict[str, Any]:
+    return {field.name: getattr(value, field.name) for field in fields(value)}
+
+
+def shortened(value: Any, length: int) -> Any:
+    """The value with at most `length` characters of each text and ITEMS of each list and mapping."""
+    if isinstance(value, str):
+        return value[:length]
+    if is_dataclass(value):
+        value = members(value)
+    if isinstance(value, Mapping):
+        return {shortened(key, length): shortened(value[key], length) for key in list(value)[:ITEMS]}
+    if isinstance(value, list | tuple):
+        return [shortened(each, length) for each in value[:ITEMS]]
+    return value
+
+
+def essential(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What is told of a call when nothing else can be: short, and encoded for certain."""
+    told: dict[str, Any] = {name: short(facts.get(name)) for name in ("outcome", "provider", "model")}
+    told |= {name: counted(facts.get(name)) for name in ("status", "total_ms")}
+    used = facts.get("usage")
+    used = members(used) if is_dataclass(used) else used
+    if isinstance(used, Mapping):
+        told["usage"] = {short(name)[:16]: counted(used[name]) for name in list(used)[:8]}
+    return told
+
+
+def short(value: Any) -> str:
+    return value[:64].encode("utf-8", "replace").decode() if isinstance(value, str) else ""
+
+
+def counted(value: Any) -> float | None:
+    return value if isinstance(value, int | float) and abs(value) <= COUNTED else None
