@@ -9,7 +9,9 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from logs.last_used import LastUsed
 from logs.reader import Call, Journal
@@ -21,8 +23,6 @@ BATCH_ROWS, BATCH_BYTES = 200, 1 << 20
 EVERY_SECONDS = 0.5
 SYNC_SECONDS = 1.0
 AGAIN_SECONDS = 1.0  # while the database is away
-
-UNREADABLE = (ValueError, TypeError, AttributeError, ArithmeticError, LookupError, RecursionError)
 
 logger = logging.getLogger(__name__)
 
@@ -65,13 +65,13 @@ class Ingester:
         for call in calls:
             try:
                 yield rows(call)
-            except UNREADABLE as error:
+            except Exception as error:  # noqa: BLE001  # whatever it is, calls behind it are not to wait
                 reason = f"{type(error).__name__}: {error}"
                 if not self.insisting(lambda call=call, reason=reason: self.set_aside(call, reason)):  # type: ignore[misc]
                     return
 
     def set_aside(self, call: Call, reason: str) -> None:
-        told = {"opened": as_text(call.opened), "closed": as_text(call.closed)}
+        told = {"opened": as_text(call.opened), "closed": as_text(call.closed), "bodies": bodies(call)}
         set_aside(self.store.refused, call.id, reason, told)
 
     def insisting(self, act: Callable[[], None]) -> bool:
@@ -122,3 +122,7 @@ def batches(every: Iterable[Rows]) -> Iterator[list[Rows]]:
 
 def as_text(record: Record | None) -> str | None:
     return None if record is None else record.facts.decode(errors="replace")
+
+
+def bodies(call: Call) -> list[dict[str, Any]]:
+    return [asdict(body) for record in (call.opened, call.closed) if record for body in record.bodies]

@@ -7,7 +7,7 @@ row the database refuses is found by halving its batch, and set aside as a file.
 import base64
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import orjson
 from django.db import (
     DatabaseError,
     DataError,
+    Error,
     IntegrityError,
     InterfaceError,
     ProgrammingError,
@@ -33,7 +34,7 @@ from logs.routing import ALIAS
 from logs.rows import Row, Rows
 
 PARTITIONS_SECONDS = 3600
-REFUSALS = (DataError, IntegrityError, ProgrammingError, ValueError, TypeError, OverflowError)
+REFUSALS = (DataError, IntegrityError, ProgrammingError)  # of a row; other errors are the database's own
 
 logger = logging.getLogger(__name__)
 
@@ -53,12 +54,12 @@ class Store:
         """Write a batch, all of it or, with Away, none that counts: write it again then."""
         try:
             self.insert(batch)
-        except REFUSALS as error:
+        except Exception as error:
+            if isinstance(error, Error) and not isinstance(error, REFUSALS):
+                self.drop_connection()
+                raise Away(str(error)) from error
             self.probe(error)
             self.halve(batch, error)
-        except (DatabaseError, InterfaceError) as error:
-            self.drop_connection()
-            raise Away(str(error)) from error
 
     def insert(self, batch: Sequence[Rows]) -> None:
         connection = connections[ALIAS]
@@ -102,16 +103,34 @@ class Store:
         connections[ALIAS].close()
 
 
-def set_aside(folder: Path, call: str, reason: str, told: Any) -> None:
+def set_aside(folder: Path, call: str, reason: str, told: Mapping[str, Any]) -> None:
     """Write `told` and the reason to a file of its own; as base64 if bytes. Raises Away on a full disk."""
     logger.error("The row of call %s was refused and set aside in %s: %s", call, folder, reason)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = folder / f"{call}.json"
         path.touch(mode=0o600)
-        path.write_text(json.dumps({"id": call, "reason": reason, **told}, default=plain, indent=1))
+        path.write_text(document({"id": call, "reason": reason}, told))
     except OSError as error:
         raise Away(f"{folder}: {error.strerror}") from error
+
+
+def document(head: Mapping[str, Any], told: Mapping[str, Any]) -> str:
+    """All of it, or what JSON can say of it: a part may be nested beyond measure."""
+    try:
+        return json.dumps({**head, **told}, default=plain, indent=1)
+    except (RecursionError, TypeError, ValueError):
+        return json.dumps(
+            {**head, **{name: part for name, part in told.items() if is_said(part)}}, default=plain
+        )
+
+
+def is_said(part: Any) -> bool:
+    try:
+        json.dumps(part, default=plain)
+    except (RecursionError, TypeError, ValueError):
+        return False
+    return True
 
 
 def plain(value: Any) -> str:
