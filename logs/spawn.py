@@ -50,7 +50,7 @@ def started() -> "subprocess.Popen[bytes]":
     """A process that is not of our session, so that what ends us does not end it."""
     ours = {"DJANGO_SETTINGS_MODULE": settings.SETTINGS_MODULE, "DATA_DIR": str(settings.DATA_DIR)}
     return subprocess.Popen(
-        [sys.executable, str(settings.BASE_DIR / "manage.py"), "ingest_logs"],
+        [sys.executable, str(settings.BASE_DIR / "manage.py"), "ingest_logs", "--verbosity=0"],
         cwd=settings.BASE_DIR,
         env=os.environ | ours,
         stdin=subprocess.DEVNULL,

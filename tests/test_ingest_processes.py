@@ -17,7 +17,9 @@ from typing import Any
 import psycopg
 import pytest
 
+from logs import spawn
 from logs.ids import new_id
+from logs.lock import alone
 from tests.servers import ROOT, environment
 
 pytestmark = pytest.mark.server
@@ -218,6 +220,15 @@ def test_a_worker_starts_the_ingester_and_gives_it_nothing_of_its_own(migrated: 
     end(worker)
     until(lambda: set(migrated.rows().values()) == {"interrupted"})
     until(lambda: not list((migrated.data / "journal").glob("*.journal")))
+
+
+def test_an_ingester_that_a_worker_starts_beside_another_ends_without_a_word(
+    settings, tmp_path, capfd
+) -> None:
+    settings.DATA_DIR, settings.SETTINGS_MODULE = tmp_path, "gateway_site.settings"
+    with alone(tmp_path / "journal"), spawn.started() as late:
+        assert late.wait(30) == 0
+    assert capfd.readouterr().err == ""
 
 
 def held(pid: int) -> list[str]:

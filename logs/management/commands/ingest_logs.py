@@ -27,7 +27,8 @@ class Command(BaseCommand):
         folder = settings.DATA_DIR / "journal"
         with alone(folder) as is_alone:
             if not is_alone:
-                self.stderr.write("Another ingester is running.")
+                if options["verbosity"]:  # workers that start it at the same time mean no harm
+                    self.stderr.write("Another ingester is running.")
                 return
             ingester = Ingester(folder, stop)
             if options["once"]:
