@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 HEAD_LIMIT = 128 * 1024
+HEADERS_LIMIT = 200
+NAME_LIMIT = 256
 LINE_LIMIT = 8 * 1024
 TRAILERS_LIMIT = 100
 
@@ -18,8 +20,9 @@ OURS = frozenset(
 )
 NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 TARGET = re.compile(r"[\x21-\x7e]+")
-STATUS = re.compile(r"HTTP/1\.([01]) +([1-9][0-9]{2})(?: .*)?")
+STATUS = re.compile(r"HTTP/1\.([01]) +([1-5][0-9]{2})(?: .*)?")
 SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;.*)?", re.DOTALL)
+HEAD_BYTES = bytes((*b"\t\r\n", *range(0x20, 0x7F), *range(0x80, 0x100)))
 LONE = re.compile(rb"([0-9A-Fa-f]{1,15})\r\n")
 
 
@@ -44,7 +47,7 @@ def request_head(method: str, target: str, host: str, headers: Mapping[str, str]
     if length or method not in {"GET", "HEAD", "DELETE"}:
         lines.append(f"content-length: {length}")
     for name, value in headers.items():
-        if _checked(name) not in OURS:
+        if _known(name) not in OURS:
             lines.append(f"{name}: {value}")
     text = "\r\n".join(lines)
     if text.count("\n") != len(lines) - 1 or text.count("\r") != len(lines) - 1 or "\0" in text:
@@ -53,6 +56,13 @@ def request_head(method: str, target: str, host: str, headers: Mapping[str, str]
         return text.encode("latin-1") + b"\r\n\r\n"
     except UnicodeEncodeError:
         raise ValueError("a header has characters that HTTP cannot carry") from None
+
+
+def _known(name: str) -> str:
+    """The name in lower case. What is kept of names that others choose has a size."""
+    if len(name) > NAME_LIMIT:
+        raise ValueError(f"a header's name is longer than {NAME_LIMIT} characters")
+    return _checked(name)
 
 
 @lru_cache(1000)
@@ -79,6 +89,8 @@ class Head:
     __slots__ = ("headers", "persistent", "status")
 
     def __init__(self, data: bytes) -> None:
+        if data.translate(None, HEAD_BYTES):
+            raise ValueError("its headers have control characters in them")
         first, *lines = data.decode("latin-1").rstrip("\r\n").split("\n")
         if not (found := STATUS.fullmatch(first.rstrip("\r"))):
             raise ValueError("it does not begin with an HTTP status")
@@ -89,6 +101,8 @@ class Head:
 
 
 def _headers(lines: list[str]) -> Headers:
+    if len(lines) > HEADERS_LIMIT:
+        raise ValueError(f"it has more than {HEADERS_LIMIT} headers")
     headers = Headers()
     last = ""
     for line in lines:
@@ -96,11 +110,11 @@ def _headers(lines: list[str]) -> Headers:
             dict.__setitem__(headers, last, f"{dict.__getitem__(headers, last)} {line.strip()}")
             continue
         name, colon, value = line.partition(":")
-        last = _checked(name)
+        last = _known(name)
         if not colon:
             raise ValueError("one of its headers has no colon")
         value = value.strip()
-        if "\r" in value or "\0" in value:
+        if "\r" in value:
             raise ValueError("one of its headers has a line break in it")
         known = dict.get(headers, last)
         dict.__setitem__(headers, last, value if known is None else f"{known}, {value}")

@@ -1,10 +1,13 @@
 """HTTP/1.1 as bytes: what is written, what is read, and that nothing depends on how it was cut."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy import http1
+from proxy.connections import AT_ONCE
 
 CHUNKED = b"5;x=y\r\nhello\r\n1\r\n \r\n" + b"A" + b"\r\nwor" + b"ld, hey\r\n0\r\nx-trailer: 1\r\n\r\n"
 
@@ -36,6 +39,14 @@ def test_a_counted_body_ends_where_it_said(body, sizes):
             read += framing.feed(piece)
             rest = framing.rest
     assert (read, rest, framing.ended) == (body, b"next", True)
+
+
+def test_chunks_of_one_byte_hold_nobody_up():
+    """As many of them as are taken from a connection at once; elsewhere a loop waits meanwhile."""
+    framing, data = http1.Chunked(), b"1\r\na\r\n" * (AT_ONCE // 6)
+    begun = time.thread_time()
+    assert framing.feed(data) == b"a" * (AT_ONCE // 6)
+    assert time.thread_time() - begun < 0.05
 
 
 def test_what_follows_a_chunked_body_is_not_part_of_it():
@@ -98,6 +109,14 @@ def test_a_connection_is_kept_where_the_server_keeps_it(first, connection, persi
         "ICY 200 OK",
         "HTTP/1.1 2000 OK",
         "HTTP/1.1 OK",
+        "HTTP/1.1 600 Odd",
+        "HTTP/1.1 999 Odd",
+        "HTTP/1.1 200 O\x07K",
+        "HTTP/1.1 200 OK\r\nx: a\x01b",
+        "HTTP/1.1 200 OK\r\nx: a\x7f",
+        "HTTP/1.1 200 OK\r\nx: a\r\n \x1b[1m",
+        "HTTP/1.1 200 OK" + "\r\nx: y" * 201,
+        f"HTTP/1.1 200 OK\r\n{'x' * 257}: y",
         "<html>",
         "HTTP/1.1 200 OK\r\nno colon",
         "HTTP/1.1 200 OK\r\nna me: x",
@@ -116,7 +135,23 @@ def test_any_bytes_are_a_head_or_a_value_error(data):
         http1.framing("POST", head)
     except ValueError:
         return
-    assert 100 <= head.status <= 999
+    assert 100 <= head.status <= 599
+    assert all(
+        char == "\t" or char.isprintable() or char >= "\x80" for char in "".join(head.headers.values())
+    )
+
+
+def test_a_head_may_be_of_latin_letters_and_tabs():
+    head = http1.Head("HTTP/1.1 200 Ça va\r\nx: caf\xe9\t1\r\n\r\n".encode("latin-1"))
+    assert head.headers["x"] == "caf\xe9\t1"
+
+
+def test_what_is_kept_of_names_has_a_size():
+    known = http1._checked.cache_info().currsize
+    for length in (257, 100_000):
+        with pytest.raises(ValueError, match="longer than"):
+            http1.Head(f"HTTP/1.1 200 OK\r\n{'n' * length}: y\r\n\r\n".encode())
+    assert http1._checked.cache_info().currsize == known
 
 
 def test_a_head_has_a_size():
