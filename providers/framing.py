@@ -12,7 +12,8 @@ from providers.errors import Garbled
 from providers.types import Frame
 
 PAUSE = Frame("", b"", b"")
-FRAME_LIMIT = 16 * 1024 * 1024  # bytes; a frame that grows beyond is no event but a fault
+FRAME_LIMIT = 1024 * 1024  # bytes; a frame that grows beyond is no event but a fault
+LINES_LIMIT = 10_000  # in one frame
 BLANK_LINE = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r)")
 LINE_ENDS = (b"\n", b"\r")
 BOM = b"\xef\xbb\xbf"
@@ -78,6 +79,8 @@ def _frame_end(held: bytearray, searched: int) -> int:
 
 
 def _frame(raw: bytes) -> Frame:
+    if raw.count(b"\n") + raw.count(b"\r") > 2 * LINES_LIMIT:
+        raise Garbled(f"An event of the stream has more than {LINES_LIMIT} lines.")
     event = ""
     data = []
     for line in raw.removeprefix(BOM).splitlines():

@@ -80,3 +80,18 @@ def test_a_frame_without_end_is_garbled(monkeypatch):
     monkeypatch.setattr(framing, "FRAME_LIMIT", 1000)
     with pytest.raises(Garbled):
         read([b"data: " + b"x" * 500, b"x" * 600])
+
+
+def test_an_event_may_be_of_a_mebibyte_and_of_ten_thousand_lines():
+    (large,) = read([b"data: " + b"x" * 1_000_000, b"\n\n"])
+    assert len(large.data) == 1_000_000
+    (long,) = read([b"data: x\n" * 10_000 + b"\n"])
+    assert long.data.count(b"x") == 10_000
+    with pytest.raises(Garbled):
+        read([b"data: ", *[b"x" * 100_000] * 11])
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\n"])
+def test_an_event_of_very_many_lines_is_a_fault(end):
+    with pytest.raises(Garbled):
+        read([(b"a" + end) * 21_000 + end + end])
