@@ -11,6 +11,7 @@ Without gevent's monkey patch nobody can be woken: then this module only keeps t
 proxy/upstream.py uses the sockets' timeouts instead.
 """
 
+import logging
 import select
 import sys
 import threading
@@ -22,6 +23,7 @@ from greenlet import GreenletExit, getcurrent
 
 TICK = 0.05
 CLIENTS_EVERY = 1.0
+logger = logging.getLogger(__name__)
 LEFT = select.POLLRDHUP | select.POLLHUP | select.POLLERR
 
 worst_tick = 0.0
@@ -37,9 +39,9 @@ class Stopping(Exception):
 
 
 class Watched:
-    """One call in progress, from `begin` to `end`."""
+    """One call in progress, from `begin` to `end`. `thrown`: what was thrown into it last."""
 
-    __slots__ = ("began", "deadline", "error", "greenlet", "running", "socket")
+    __slots__ = ("began", "deadline", "error", "greenlet", "running", "socket", "thrown")
 
     def __init__(self, greenlet: Any, socket: Any) -> None:
         self.greenlet = greenlet
@@ -47,6 +49,7 @@ class Watched:
         self.began = time.monotonic()
         self.deadline: float | None = None
         self.error: BaseException | None = None
+        self.thrown: BaseException | None = None
         self.running = True
 
     def until(self, deadline: float, error: BaseException) -> None:
@@ -118,7 +121,11 @@ def _wake() -> None:
 def _watch() -> None:
     while True:
         _awake.wait()
-        _ticks()
+        try:
+            _ticks()
+        except Exception:
+            logger.exception("Looking at the calls in progress failed; it goes on.")
+            time.sleep(TICK)
         _awake.clear()
         if _running:
             _awake.set()
@@ -142,8 +149,11 @@ def _ticks() -> None:
 
 def _look_at_deadlines(now: float) -> None:
     for watched in list(_running.values()):
-        if watched.overdue(now):
-            _throw(watched)
+        try:
+            if watched.overdue(now):
+                _throw(watched)
+        except Exception:
+            logger.exception("The deadline of a call could not be looked at.")
 
 
 def _look_at_clients() -> None:
@@ -177,6 +187,7 @@ def _throw(watched: Watched, error: type[BaseException] | None = None) -> None:
         elif watched.running and (error is not None or watched.overdue(time.monotonic())):
             thrown = error() if error is not None else watched.error
             watched.clear()
+            watched.thrown = thrown
             watched.greenlet.throw(thrown)
 
     get_hub().loop.run_callback(deliver)

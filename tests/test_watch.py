@@ -147,6 +147,41 @@ def test_a_stop_reaches_every_running_call():
     assert results == ["Stopping", "Stopping", 0]
 
 
+def test_what_was_thrown_is_remembered():
+    assert told("""
+    def work():
+        watched = watch.current()
+        tell(watched.thrown is None)
+        try:
+            gevent.sleep(5)
+        except Late as error:
+            tell(watched.thrown is error)
+    run((work, None, 0.1))
+    """) == [True, True]
+
+
+def test_an_unforeseen_failure_ends_no_other_clock():
+    """Whether one call's deadline is odd or looking at the clients fails."""
+    *results, logged = told("""
+    import logging
+    records = []
+    log = logging.Handler()
+    log.emit = records.append
+    logging.getLogger("proxy.watch").addHandler(log)
+    logging.getLogger("proxy.watch").propagate = False
+    watch.CLIENTS_EVERY, watch._look_at_clients = 0.0, lambda: 1 / 0
+    def odd():
+        watch.current().deadline = "soon"
+        gevent.sleep(0.5)
+    for result in run((odd,), (waits(), None, 0.2)):
+        tell(result[0])
+    tell(run((waits(), None, 0.3))[0][0])
+    tell(sorted({record.exc_info[0].__name__ for record in records}))
+    """)
+    assert results == ["done", "Late", "Late"]
+    assert logged == ["TypeError", "ZeroDivisionError"]
+
+
 def test_how_long_the_loop_was_held_is_known():
     (worst,) = told("""
     import gevent.monkey
