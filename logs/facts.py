@@ -20,10 +20,12 @@ COUNTED = 2**53  # a count beyond is no count
 def encoded(facts: Mapping[str, Any]) -> bytes:
     """The facts as JSON, with texts and lists cut where all of it would be long."""
     told = dumped(facts)
+    if len(told) <= LONG_BYTES:
+        return told
     for length in TEXTS:
+        told = dumped(shortened(facts, length))
         if len(told) <= LONG_BYTES:
             break
-        told = dumped(shortened(facts, length))
     return told
 
 
