@@ -7,15 +7,14 @@ again: nothing that came is lost. The connection goes back to its pool with the 
 import ssl
 import time
 import zlib
-from typing import Any
 
 from providers.errors import Garbled, Unreachable
 from proxy.clocks import Clock
-from proxy.connections import Connection, Pool
+from proxy.compression import Inflating
+from proxy.connections import AT_ONCE, Connection, Pool
 from proxy.http1 import Framing, Head
 
 SETTLE_SECONDS = 0.05
-COMPRESSED = {"gzip": zlib.MAX_WBITS | 32, "x-gzip": zlib.MAX_WBITS | 32, "deflate": zlib.MAX_WBITS | 32}
 
 
 class Broken(Unreachable):
@@ -34,7 +33,7 @@ class Answer:
     ) -> None:
         self._connection: Connection | None = connection
         self._pool, self._framing, self._clock, self._data = pool, framing, clock, data
-        self._persistent = head.persistent
+        self._persistent = head.persistent and not connection.spent
         self._decoder = self._decompressor(head)
         self.pause_at: float | None = None
         if framing.ended:
@@ -47,15 +46,23 @@ class Answer:
     def __next__(self) -> bytes:
         while self._connection is not None:
             try:
-                data = self._arrived(self._connection)
-                if data is None:
-                    return b""
-                if piece := self._taken(data):
-                    return piece
+                piece = self._piece(self._connection)
             except (ValueError, zlib.error) as error:
                 self.close()
                 raise Garbled(f"{self._pool.name} sent a body that cannot be read: {error}.") from error
+            if piece is None:
+                return b""
+            if piece:
+                return piece
         raise StopIteration
+
+    def _piece(self, connection: Connection) -> bytes | None:
+        """What comes next of the body, if anything; None for a pause."""
+        if self._decoder and (self._decoder.more or self._framing.ended):
+            connection.turn.offer()
+            return self._inflated(self._decoder, b"")
+        data = self._arrived(connection)
+        return None if data is None else self._taken(data)
 
     def _arrived(self, connection: Connection) -> bytes | None:
         """The next bytes as they came; b"" if the connection has ended, None for a pause."""
@@ -64,7 +71,7 @@ class Answer:
             return data
         connection.sock.settimeout(self._clock.timeout(self.pause_at))
         try:
-            data = connection.sock.recv(4096 if self._decoder else 65536)  # small: it may grow a thousandfold
+            data = connection.receive(AT_ONCE)
         except TimeoutError:
             if self.pause_at is None or self._clock.overdue():
                 self.close()
@@ -81,31 +88,40 @@ class Answer:
         """What `data` adds to the body."""
         if data:
             piece = self._framing.feed(data)
-        else:
+        elif self._framing.closed():
             piece = b""
-            if not self._framing.closed():
-                self.close()
-                raise self._broken()
+        else:
+            self.close()
+            raise self._broken()
         if self._decoder:
-            piece = self._decoder.decompress(piece)
-            if self._framing.ended:
-                piece += self._decoder.flush()
+            return self._inflated(self._decoder, piece)
         if self._framing.ended:
             self._release()
+        return piece
+
+    def _inflated(self, decoder: Inflating, data: bytes) -> bytes:
+        """A piece of what was compressed. The answer is whole where what was compressed is, too."""
+        piece = decoder.feed(data)
+        if self._framing.ended and not decoder.more:
+            if decoder.whole:
+                self._release()
+            elif not piece:
+                raise ValueError("its compressed body does not end")
         return piece
 
     def _broken(self) -> Broken:
         return Broken(f"{self._pool.name} broke off its answer.")
 
-    def _decompressor(self, head: Head) -> Any:
+    def _decompressor(self, head: Head) -> Inflating | None:
         """What undoes a compression we asked not to be used."""
         coding = (head.headers.get("content-encoding") or "identity").strip().lower()
         if coding == "identity" or self._framing.ended:
             return None
-        if coding not in COMPRESSED:
+        try:
+            return Inflating(coding)
+        except ValueError:
             self.close()
-            raise ValueError(f"its body is compressed as {coding[:40]!r}, which was not asked for")
-        return zlib.decompressobj(COMPRESSED[coding])
+            raise
 
     def settle(self) -> None:
         """Keep the connection if the answer ends about now, else drop it."""
@@ -123,7 +139,7 @@ class Answer:
         self._clock.stops()
         if connection is None:
             return
-        if self._persistent and not self._framing.rest:
+        if self._persistent and not self._framing.rest and not connection.pending():
             self._pool.give(connection)
         else:
             connection.close()

@@ -24,28 +24,40 @@ from django.core.exceptions import ImproperlyConfigured
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.util import Url, make_headers, parse_url
 
-from proxy import addresses
+from proxy import addresses, names
 from proxy.clocks import Clock
+from proxy.turns import Turn
 from proxy.watch import system_poll
 
 IDLE_SECONDS = 30.0
 IDLE_CONNECTIONS = 2000  # for each host
 HOSTS = 1000  # with a pool; those least used lose theirs
+AT_ONCE = 16 * 1024  # bytes that are taken from a connection before others have their turn
+WAITED = 0.0005  # seconds; what took longer has waited, and then others had their turn
 STALE = select.POLLIN | select.POLLRDHUP | select.POLLHUP | select.POLLERR
 
 
 class Connection(HTTPConnection):
-    """To one host. `target`: the host to check; `clock`: what time connecting may take."""
+    """To one host. `target`: the host to check; `clock`: what time connecting may take.
+
+    `spent`: it was left in the middle of a request, and no other can follow.
+    """
 
     target = ""
     named_by_client = False
     clock: Clock
     idle_since = 0.0
-    reused = False
+    reused = spent = False
     poll: Any = None
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.turn = Turn()
+
     def _new_conn(self) -> socket.socket:
-        found = socket.getaddrinfo(self._dns_host, self.port, type=socket.SOCK_STREAM)
+        found = names.addresses_of(
+            self._dns_host, self.port, self.clock, named_by_client=self.named_by_client
+        )
         if self.proxy is None:
             addresses.check(
                 self.target, (str(entry[4][0]) for entry in found), named_by_client=self.named_by_client
@@ -57,6 +69,19 @@ class Connection(HTTPConnection):
         self.poll = system_poll()
         self.poll.register(self.sock.fileno(), STALE)
 
+    def receive(self, size: int) -> bytes:
+        """At most `size` bytes that came. A sender that is always ahead of us holds nobody else up."""
+        self.turn.offer()
+        begun = time.monotonic()
+        data: bytes = self.sock.recv(size)
+        if time.monotonic() - begun > WAITED:
+            self.turn.taken()
+        return data
+
+    def pending(self) -> int:
+        """Bytes that came and that the system's poll does not see."""
+        return 0
+
     def silent(self) -> bool:
         """Whether the idle connection is still open and owes us nothing: one system call."""
         return not self.poll.poll(0)
@@ -64,6 +89,9 @@ class Connection(HTTPConnection):
 
 class SecureConnection(Connection, HTTPSConnection):
     """The same over TLS."""
+
+    def pending(self) -> int:
+        return self.sock.pending() if isinstance(self.sock, ssl.SSLSocket) else 0
 
 
 def _connected(found: list[Any], clock: Clock) -> socket.socket:
@@ -136,7 +164,7 @@ class Pool:
         clock.connects()
         try:
             if self.proxy:
-                self._check_name()
+                self._check_name(clock)
             connection.connect()
         except BaseException:
             connection.close()
@@ -155,14 +183,15 @@ class Pool:
         connection.set_tunnel(self.host, self.port, headers=proxy_headers())
         return connection
 
-    def _check_name(self) -> None:
+    def _check_name(self, clock: Clock) -> None:
         """What can be checked of a host that the proxy will resolve."""
         try:
             found = [str(ip_address(self.host))]
         except ValueError:
             if not self.named_by_client:
                 return
-            found = [str(entry[4][0]) for entry in socket.getaddrinfo(self.host, self.port)]
+            entries = names.addresses_of(self.host, self.port, clock, named_by_client=True)
+            found = [str(entry[4][0]) for entry in entries]
         addresses.check(self.host, found, named_by_client=self.named_by_client)
 
     def close(self) -> None:

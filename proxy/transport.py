@@ -8,9 +8,11 @@ tells them in our terms.
 
 import hashlib
 import hmac
-import socket
+import re
+import select
 import ssl
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import requests
 from django.conf import settings
@@ -21,11 +23,15 @@ from providers.types import WireRequest
 from proxy import http1
 from proxy.answer import Answer
 from proxy.clocks import Clock
-from proxy.connections import Connection, Pool, Pools, proxy_headers
+from proxy.connections import AT_ONCE, Connection, Pool, Pools, proxy_headers
 
 LOOP_HEADER = "x-gatehouse-hop"
 LOOP_MARK = hmac.new(settings.SECRET_KEY.encode(), b"loop", hashlib.sha256).hexdigest()[:16]
 APART = 64 * 1024  # a longer body is not copied to stand behind its head
+SLICE = 64 * 1024
+Result = TypeVar("Result")
+INTERIM = re.compile(rb"HTTP/1\.[01] +1")
+INTERIMS = 20  # heads that may come before the one of the answer
 
 
 class Request(requests.PreparedRequest):
@@ -113,11 +119,11 @@ def exchanged(connection: Connection, head: bytes, request: Request, pool: Pool)
     """Write the request, read the answer's head; the connection belongs to the answer, or is closed."""
     clock = request.clock
     clock.answers()
+    connection.turn.taken()  # the turns of this exchange begin with it
     try:
         data = b""
         try:
-            sent(connection.sock, head, request)
-            data = received(connection.sock, clock, b"")
+            data = sent(connection, head, request) or received(connection, clock, b"")
         except (ConnectionError, ssl.SSLError) as error:
             if connection.reused:
                 raise Stale from error
@@ -128,26 +134,68 @@ def exchanged(connection: Connection, head: bytes, request: Request, pool: Pool)
         raise
 
 
-def sent(sock: socket.socket, head: bytes, request: Request) -> None:
-    """Write the request. A server may refuse a body before all of it has come: then its answer counts."""
+def sent(connection: Connection, head: bytes, request: Request) -> bytes:
+    """Write the request. A server may answer before all of it has come: then what came of that answer."""
     body = request.body or b""
     assert isinstance(body, bytes | bytearray)
-    sock.settimeout(request.clock.timeout())
+    connection.sock.settimeout(request.clock.timeout())
+    if len(body) <= APART:
+        connection.sock.sendall(head + body)
+        return b""
     try:
-        if len(body) <= APART:
-            sock.sendall(head + body)
-        else:
-            sock.sendall(head)
-            sock.sendall(body)
+        connection.sock.sendall(head)
+        return sent_in_slices(connection, memoryview(body), request.clock)
     except (BrokenPipeError, ConnectionResetError):
-        if len(body) <= APART:
-            raise
+        connection.spent = True
+        return b""
 
 
-def received(sock: socket.socket, clock: Clock, data: bytes) -> bytes:
+def sent_in_slices(connection: Connection, body: memoryview, clock: Clock) -> bytes:
+    """Write a large body, and listen whenever the server takes no more of it; what came of an answer."""
+    sock, at, early = connection.sock, 0, b""
+    either = select.poll()
+    either.register(sock.fileno(), select.POLLIN | select.POLLOUT)
+    sock.settimeout(0.0)
+    while at < len(body):
+        connection.turn.offer()
+        if count := unblocked(sock.send, body[at : at + SLICE]):
+            at += count
+        elif readable(either, clock):
+            came = unblocked(sock.recv, AT_ONCE)  # None: TLS had something to say for itself
+            early += came or b""
+            if came == b"" or begun(early):
+                connection.spent = True
+                break
+    return early
+
+
+def unblocked(call: Callable[[Any], Result], argument: Any) -> Result | None:
+    """What `call` gives, None where it would block."""
+    try:
+        return call(argument)
+    except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+        return None
+
+
+def readable(either: Any, clock: Clock) -> bool:
+    """Wait for either; whether there is something to read."""
+    seconds = clock.timeout()
+    if not (ready := either.poll(None if seconds is None else seconds * 1000)):
+        raise TimeoutError
+    return any(events & ~select.POLLOUT for _, events in ready)
+
+
+def begun(data: bytes) -> bool:
+    """Whether the answer has begun; announcements (1xx) may come before, and are no reason to stop."""
+    while INTERIM.match(data) and (end := http1.head_end(data)):
+        data = data[end:]
+    return len(data) > len("HTTP/1.1 2") and not INTERIM.match(data)
+
+
+def received(connection: Connection, clock: Clock, data: bytes) -> bytes:
     """`data` and what comes next. Raises ConnectionError if nothing does."""
-    sock.settimeout(clock.timeout())
-    more = sock.recv(65536)
+    connection.sock.settimeout(clock.timeout())
+    more = connection.receive(AT_ONCE)
     if not more:
         raise ConnectionResetError("it closed the connection without an answer")
     return data + more
@@ -156,15 +204,17 @@ def received(sock: socket.socket, clock: Clock, data: bytes) -> bytes:
 def answered(connection: Connection, data: bytes, request: Request, pool: Pool) -> Response:
     """The answer whose first bytes are `data`."""
     clock = request.clock
-    while True:
+    for _ in range(INTERIMS):
         while not (end := http1.head_end(data)):
-            data = received(connection.sock, clock, data)
+            data = received(connection, clock, data)
         head = http1.Head(data[:end])
         data = data[end:]
         if head.status >= 200:
             break
         if head.status == 101:
             raise ValueError("it changed the protocol unasked")
+    else:
+        raise ValueError("it announces an answer again and again")
     clock.arrives()
     answer = Answer(connection, pool, http1.framing(request.method or "", head), head, clock, data)
     return Response(head, answer, request)

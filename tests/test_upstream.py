@@ -16,6 +16,7 @@ from providers.types import WireRequest
 from proxy import connections, upstream
 from proxy.addresses import Forbidden
 from proxy.upstream import Broken
+from tests import greenlets
 from tests.canned import Canned, certificate
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -169,6 +170,39 @@ def test_a_compressed_body_that_is_none_is_garbled(serve):
         ask(serve(OK + b"content-encoding: gzip\r\ncontent-length: 5\r\n\r\nhello")).read(100)
 
 
+def gzipped(body, framed=b"content-length: %d\r\n\r\n"):
+    packed = gzip.compress(body, 9)
+    return OK + b"content-encoding: gzip\r\n" + framed % len(packed) + packed
+
+
+def test_a_body_that_grows_comes_in_small_pieces(serve):
+    pieces = list(ask(serve(gzipped(b"x" * 5_000_000))).body)
+    assert sum(map(len, pieces)) == 5_000_000
+    assert max(map(len, pieces)) <= 16 * 1024
+
+
+@pytest.mark.parametrize("cut", [1, 8, 20])
+def test_a_compressed_body_that_lacks_its_end_is_garbled_after_what_came(serve, cut):
+    packed, pieces = gzip.compress(b"hello" * 100)[:-cut], []
+    server = serve(OK + b"content-encoding: gzip\r\ncontent-length: %d\r\n\r\n" % len(packed) + packed)
+    with pytest.raises(Garbled, match="does not end"):
+        collect(ask(server).body, pieces)
+    assert cut == 20 or b"".join(pieces) == b"hello" * 100
+    assert not upstream.FOR_ADMINS.pools.pool(f"http://127.0.0.1:{server.port}").idle
+
+
+def test_what_follows_a_compressed_body_is_garbled(serve):
+    packed = gzip.compress(b"hello") + b"x" * 100
+    server = serve(OK + b"content-encoding: gzip\r\ncontent-length: %d\r\n\r\n" % len(packed) + packed)
+    with pytest.raises(Garbled, match="follows"):
+        ask(server).read(100)
+
+
+def test_a_compressed_body_of_nothing_is_empty(serve):
+    server = serve(OK + b"content-encoding: gzip\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n")
+    assert ask(server).read(100) == b""
+
+
 def test_an_answer_larger_than_wanted_is_garbled_and_dropped(serve):
     server = serve(HELLO)
     with pytest.raises(Garbled, match="more than 4 bytes"):
@@ -292,6 +326,55 @@ def test_a_server_that_answers_before_it_has_read_everything_is_heard(serve):
     assert (reply.status, reply.read(10)) == (413, b"big")
 
 
+def refusing(line):
+    """Answers an upload after its first bytes, reads no more of it and keeps the connection."""
+    line.sock.recv(1000)
+    line.say(b"HTTP/1.1 103 Early\r\n\r\n")
+    time.sleep(0.05)
+    line.say(b"HTTP/1.1 413 Too Large\r\ncontent-length: 3\r\n\r\nbig")
+    line.server.over.wait(20)
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_server_that_answers_and_reads_no_more_is_heard_and_its_connection_left(
+    serve, settings, tmp_path, scheme
+):
+    bundle, context = certificate(tmp_path)
+    settings.CA_BUNDLE, settings.FIRST_BYTE_SECONDS = str(bundle), 10
+    server = serve(refusing, context if scheme == "https" else None)
+    server.over = threading.Event()
+    for _ in range(2):
+        reply = ask(server, scheme=scheme, host="localhost", body=b"x" * 20_000_000)
+        assert (reply.status, reply.read(10)) == (413, b"big")
+    server.over.set()
+    assert server.connections == 2
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_an_announcement_does_not_stop_an_upload(serve, settings, tmp_path, scheme):
+    bundle, context = certificate(tmp_path)
+    settings.CA_BUNDLE = str(bundle)
+
+    def script(line):
+        line.say(b"HTTP/1.1 103 Early\r\n\r\n")
+        time.sleep(0.1)
+        while line.request():
+            line.say(HELLO)
+
+    server = serve(script, context if scheme == "https" else None)
+    for _ in range(2):
+        assert ask(server, scheme=scheme, host="localhost", body=b"y" * 9_000_000).read(10) == b"hello"
+    assert [request.partition(b"\r\n\r\n")[2] for request in server.asked] == [b"y" * 9_000_000] * 2
+    assert server.connections == 1
+
+
+def test_an_upload_that_is_not_taken_is_given_up_by_the_clock(serve):
+    over = threading.Event()
+    with pytest.raises(TimedOut, match=r"did not answer in 0\.3 s"):
+        ask(serve(lambda line: over.wait(5)), body=b"x" * 20_000_000, patience=0.3)
+    over.set()
+
+
 def test_the_pools_of_many_hosts_do_not_pile_up(monkeypatch):
     monkeypatch.setattr(connections, "HOSTS", 2)
     pools = connections.Pools(named_by_client=False)
@@ -410,6 +493,9 @@ def collect(pieces, into):
         b"HTTP/1.1 101 Switching\r\n\r\n",
         OK + b"content-length: many\r\n\r\n",
         OK + b"x" * 200_000,
+        b"HTTP/1.1 100 Continue\r\n\r\n" * 21 + OK + b"\r\n",
+        b"HTTP/1.1 600 Odd\r\n\r\n",
+        OK + b"x: \x01\r\n\r\n",
     ],
 )
 def test_an_answer_that_is_no_http_is_garbled(serve, said):
@@ -585,6 +671,22 @@ def test_tls_is_checked_against_the_bundle_and_kept_open(serve, settings, tmp_pa
     assert server.connections == 1
 
 
+def test_a_connection_that_hides_something_in_its_tls_is_not_used_again(serve, settings, tmp_path):
+    bundle, context = certificate(tmp_path)
+    settings.CA_BUNDLE = str(bundle)
+    body = b"x" * connections.AT_ONCE
+
+    def script(line):
+        while line.request():
+            line.say(OK + b"content-length: %d\r\n\r\n" % len(body))
+            line.say(body + HELLO)
+
+    server = serve(script, context)
+    for _ in range(2):
+        assert ask(server, scheme="https", host="localhost").read(20_000) == body
+    assert server.connections == 2
+
+
 def test_a_pause_over_tls_loses_nothing(serve, settings, tmp_path):
     bundle, context = certificate(tmp_path)
     settings.CA_BUNDLE = str(bundle)
@@ -682,6 +784,106 @@ def test_a_proxy_does_not_open_what_is_closed(serve, settings, host, named_by_cl
     with pytest.raises(Forbidden):
         upstream.send(WireRequest("POST", f"http://{host}/", {}, b""), named_by_client=named_by_client)
     assert proxy.connections == 0
+
+
+# In a worker.
+
+WORKER = """
+import django; django.setup()
+from django.conf import settings
+from providers.errors import ProviderError
+from providers.types import WireRequest
+from proxy import upstream
+worst = 0.0
+def tick():
+    global worst
+    while True:
+        begun = time.process_time()  # what other processes take is not ours
+        gevent.sleep(0.01)
+        worst = max(worst, time.process_time() - begun)
+def wire(url):
+    return WireRequest("POST", url, {}, b"{}")
+gevent.spawn(tick)
+gevent.sleep(0.05)
+"""
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        OK + b"\r\n",
+        OK + b"transfer-encoding: chunked\r\n\r\n",
+        OK + b"content-encoding: gzip\r\n\r\n",
+    ],
+    ids=["plain", "chunked", "gzip"],
+)
+def test_a_provider_faster_than_we_read_holds_no_other_call_up(serve, said):
+    event = b"data: " + b"x" * 20 + b"\n\n"
+    flood = event * 5000
+    if b"gzip" in said:
+        flood = gzip.compress(flood * 200, 1)
+    elif b"chunked" in said:
+        flood = b"%x\r\n%b\r\n" % (len(event), event) * 5000
+
+    def script(line):
+        line.request()
+        line.say(said, *[flood] * (1 if b"gzip" in said else 400))
+
+    took, worst = greenlets.told(
+        WORKER
+        + """
+from providers.framing import sse_frames
+reply = upstream.send(wire(f"http://127.0.0.1:{sys.argv[1]}/"), named_by_client=False)
+begun = time.monotonic()
+try:
+    for frame in sse_frames(reply.body):
+        sum(range(2000))
+        if time.monotonic() - begun > 1.5:
+            break
+except ProviderError:
+    pass
+tell(time.monotonic() - begun)
+gevent.sleep(0.05)
+tell(worst)
+reply.close()
+""",
+        serve(script).port,
+    )
+    assert took > 0.5
+    assert worst < 0.15
+
+
+def test_names_of_clients_that_do_not_answer_delay_no_other_names():
+    outcomes, took, others = greenlets.told(
+        WORKER
+        + """
+import _socket
+really, sleep = _socket.getaddrinfo, gevent.monkey.get_original("time", "sleep")
+def look_up(host, *arguments, **more):
+    if "example" in str(host):
+        sleep(2)
+    return really("127.0.0.1", *arguments, **more)
+_socket.getaddrinfo = look_up  # what all of them end in
+settings.CONNECT_SECONDS = 0.5
+def ask(url, named_by_client):
+    begun = time.monotonic()
+    try:
+        upstream.send(wire(url), named_by_client=named_by_client)
+    except ProviderError as error:
+        return type(error).__name__, time.monotonic() - begun
+slow = [gevent.spawn(ask, f"http://slow-{n}.example/", True) for n in range(20)]
+gevent.sleep(0.1)
+other = ask("http://known.test:1/", False)
+gevent.joinall(slow)
+tell(sorted({one.value[0] for one in slow}))
+tell(max(one.value[1] for one in slow))
+tell(other)
+"""
+    )
+    assert outcomes == ["TimedOut"]
+    assert took < 1.8
+    assert others[0] == "Unreachable"
+    assert others[1] < 0.4
 
 
 # Where tests stand in for the world.
