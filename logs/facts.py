@@ -63,6 +63,7 @@ def essential(facts: Mapping[str, Any]) -> dict[str, Any]:
     """What is told of a call when nothing else can be: short, and encoded for certain."""
     told: dict[str, Any] = {name: short(facts.get(name)) for name in ("outcome", "provider", "model")}
     told |= {name: counted(facts.get(name)) for name in ("status", "total_ms")}
+    told["partial"] = bool(facts.get("partial"))
     used = facts.get("usage")
     used = members(used) if is_dataclass(used) else used
     if isinstance(used, Mapping):
