@@ -130,7 +130,9 @@ def test_credential_keys_that_do_not_fit_are_not_ready(settings):
 @pytest.mark.parametrize("path", ["/metrics", "/nope", "/v3/chat/completions", "/index.html", "/docs/nope"])
 def test_an_unknown_address_is_answered_in_json(client, path):
     answer = client.get(path)
-    assert (answer.status_code, answer.json()) == (404, {"message": "Not Found", "ok": False})
+    told = answer.json()
+    assert "/v1" in told.pop("hint")
+    assert (answer.status_code, told) == (404, {"message": "Not Found", "ok": False})
 
 
 def test_an_unknown_page_of_the_admin_is_a_page(admin_client):
