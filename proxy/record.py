@@ -118,13 +118,13 @@ class Record(AbstractContextManager["Record"]):
         """What came of the leaf; what the client first sees is ready now if it stands."""
         now = self.elapsed()
         tried.status, self.first_byte_ms = status, now
-        tried.first_byte_ms = tried.ms = now - tried.started_ms
+        tried.first_byte_ms = tried.ms = round(now - tried.started_ms, 3)
         tried.outcome = "failed" if problem else "answered"
         tried.error = problem.message if problem else ""
 
     def elapsed(self) -> float:
         """Milliseconds since the call began."""
-        return (time.perf_counter() - self.clock) * 1000
+        return round((time.perf_counter() - self.clock) * 1000, 3)
 
     def finish(
         self,
@@ -149,7 +149,7 @@ class Record(AbstractContextManager["Record"]):
         last = self.attempts[-1] if self.attempts else None
         total = self.elapsed()
         if last:
-            last.ms = total - last.started_ms
+            last.ms = round(total - last.started_ms, 3)
         if last and outcome not in {"finished", "refused"}:
             last.outcome, last.error = outcome, problem.message if problem else ""
         return {
