@@ -160,7 +160,9 @@ def can_mount():
     return tried.returncode == 0
 
 
-@pytest.mark.skipif(not can_mount(), reason="this machine lets nobody mount a small disk")
+@pytest.mark.skipif(
+    "CI" not in os.environ and not can_mount(), reason="this machine lets nobody mount a small disk"
+)
 def test_calls_survive_a_full_disk(yard):
     with yard.made(Kind("sqlite", 1)) as gatehouse:
         (gatehouse.data / "journal").mkdir(mode=0o700, exist_ok=True)
