@@ -6,7 +6,8 @@ format that knows them (formats/).
 
 from collections.abc import Mapping
 
-from providers.formats import anthropic, openai
+from providers.accents import openai
+from providers.formats import anthropic
 from providers.types import Auth, Provider, Setting
 
 ROWS = (

@@ -7,9 +7,11 @@ end. What is asked for beyond the client's wish (usage in a stream) is taken out
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
+from providers import accent as accents
+from providers.accent import Accent
 from providers.errors import Garbled
 from providers.framing import LINE_ENDS, sse_frames
 from providers.json_text import dumps, loads
@@ -18,6 +20,8 @@ from providers.types import JSON, Ask, Frame, Provider, Reading
 
 MODEL_KEY = re.compile(rb'"model"\s*:\s*')
 ESCAPED_MODEL = rb"\u006"  # how any letter of "model" looks when it is escaped
+# What reading data of another shape than the provider promises can raise.
+MISSHAPEN = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
 
 
 class Tap(Protocol):
@@ -43,14 +47,18 @@ class Tap(Protocol):
         """Whether an event is there only because of `additions`."""
 
 
-def body(tap: Tap, provider: Provider, ask: Ask) -> bytes:
-    """The client's bytes with the effective model, and what the tap adds."""
+def body(tap: Tap, accent: Accent | None, provider: Provider, ask: Ask) -> tuple[bytes, tuple[str, ...]]:
+    """The client's bytes with the effective model, and what the tap adds; what the accent leaves out."""
     changes = tap.additions(provider, ask)
     if ask.body.get("model") != ask.model:
         changes = {"model": ask.model, **changes}
+    if accent:
+        adjusted, ignored = accents.adjusted(accent, ask)
+        if adjusted is not ask.body:
+            return dumps({**adjusted, **changes}), ignored
     if not changes:
-        return ask.raw or dumps(ask.body)
-    return _spliced(ask, changes) or dumps({**ask.body, **changes})
+        return ask.raw or dumps(ask.body), ()
+    return _spliced(ask, changes) or dumps({**ask.body, **changes}), ()
 
 
 def _spliced(ask: Ask, changes: JSON) -> bytes | None:
@@ -89,15 +97,20 @@ def _renamed(raw: bytes, old: object, new: str) -> bytes:
 
 def answer(tap: Tap, provider: Provider, body: bytes, reading: Reading) -> bytes:
     """A whole answer, as it came. Raises Garbled."""
+    tap.read_answer(provider, parsed(provider, body), reading)
+    reading.content = reading.ended = True
+    return body
+
+
+def parsed(provider: Provider, body: bytes) -> JSON:
+    """The object in a whole answer. Raises Garbled."""
     try:
         said = loads(body)
     except ValueError:
         said = None
     if not isinstance(said, dict):
         raise Garbled(invalid(provider.slug, body).message)
-    tap.read_answer(provider, said, reading)
-    reading.content = reading.ended = True
-    return body
+    return said
 
 
 def stream(
@@ -121,7 +134,7 @@ def stream(
             elif tap.ends(frame):
                 reading.ended = True
                 yield frame.raw
-            elif (event := _heard(tap, provider, frame, reading)) is None:
+            elif (event := heard(tap, provider, frame, reading)) is None:
                 return
             elif not (surplus and tap.surplus(event)):
                 yield frame.raw
@@ -129,11 +142,17 @@ def stream(
         reading.problem = invalid(provider.slug, error.message.encode())
 
 
-def _heard(tap: Tap, provider: Provider, frame: Frame, reading: Reading) -> JSON | None:
-    """The event of a frame, after the tap has read it; None if the stream ends with it."""
+def heard(
+    tap: Tap,
+    provider: Provider,
+    frame: Frame,
+    reading: Reading,
+    told: Callable[[JSON], JSON] = lambda event: event,
+) -> JSON | None:
+    """The event of a frame, `told` in OpenAI's words and read by the tap; None if the stream ends with it."""
     try:
-        event = loads(frame.data)
-    except ValueError:
+        event = told(loads(frame.data))
+    except MISSHAPEN:
         event = None
     if isinstance(event, dict):
         tap.read_event(provider, frame, event, reading)

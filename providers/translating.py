@@ -14,12 +14,10 @@ from providers.errors import Garbled
 from providers.fields import Field, render
 from providers.framing import LINE_ENDS, sse_frames
 from providers.json_text import dumps, loads
+from providers.passing import MISSHAPEN
 from providers.problems import invalid
 from providers.types import JSON, Ask, Event, Frame, Provider, Reading
 from providers.usage import usage_of
-
-# What reading data of another shape than the provider promises can raise.
-MISSHAPEN = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
 
 
 class EventReader(Protocol):

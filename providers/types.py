@@ -39,6 +39,9 @@ class Ask:
     model: str
     strict: bool = True
     headers: Mapping[str, str] = field(default_factory=dict)  # lower-case names
+    method: str = "POST"
+    path: str = ""  # of a pass-through, what follows `/v1` with its query; quoted, and begins with a slash
+    custom_host: bool = False  # it goes to a host that somebody named, not to the provider's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,7 @@ class Reading:
     problem: Problem | None = None
     content: bool = False  # more than an opening, a ping or a comment was seen
     ended: bool = False  # the provider's terminal marker was seen
+    models: tuple[str, ...] = ()  # of a list of models, their names
 
 
 class Frame(NamedTuple):
@@ -175,11 +179,22 @@ class Format(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One thing a provider can do: where, and in which format."""
+    """One thing a provider can do: where, and in which format.
+
+    `instead`: how it is done for models whose names begin with a key.
+    """
 
     path: str
     format: Format
     method: str = "POST"
+    instead: Mapping[str, Operation] = field(default_factory=dict)
+
+    def of(self, model: str) -> Operation:
+        """This operation, as it is done for a model."""
+        for beginning, other in self.instead.items():
+            if model.startswith(beginning):
+                return other
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,23 +210,31 @@ class Provider:
     passes: tuple[str, ...] = ()  # headers of the client that go along, lower case
     settings: tuple[Setting, ...] = ()
     takes_stream_usage: bool = True  # stream_options.include_usage is understood
+    passthrough_under: str = ""  # where `base_url` lacks the version: what the paths we do not know go under
 
     def request(self, fn: str, ask: Ask, credential: Credential) -> WireRequest:
         """The client's call in the provider's words. Raises NotSupported, Unrenderable."""
-        body, ignored = self.operation(fn).format.body(self, ask)
+        body, ignored = self.operation(fn, ask.model).format.body(self, ask)
         return self.addressed(fn, ask, credential, body, ignored)
 
     def addressed(
         self, fn: str, ask: Ask, credential: Credential, body: bytes | bytearray, ignored: tuple[str, ...]
     ) -> WireRequest:
         """The request around a body that is in the provider's words already."""
-        operation = self.operation(fn)
-        url, headers = self._url(operation, ask, credential), self._headers(ask, credential)
+        operation = self.operation(fn, ask.model)
+        url, headers = self._url(operation.path, ask, credential), self._headers(ask, credential)
+        if operation.method == "POST":
+            headers["content-type"] = "application/json"
         return WireRequest(operation.method, url, headers, body, ignored)
+
+    def passed(self, ask: Ask, credential: Credential, body: bytes | bytearray) -> WireRequest:
+        """A pass-through: the client's method, path and body, with the row's headers. Raises Unrenderable."""
+        url = self._url(self.passthrough_under, ask, credential) + ask.path
+        return WireRequest(ask.method, url, self._headers(ask, credential), body)
 
     def answer(self, fn: str, ask: Ask, body: bytes, reading: Reading) -> bytes:
         """A whole 2xx answer in the client's dialect; fills `reading`. Raises Garbled."""
-        return self.operation(fn).format.answer(self, ask, body, reading)
+        return self.operation(fn, ask.model).format.answer(self, ask, body, reading)
 
     def stream(self, fn: str, ask: Ask, chunks: Iterable[bytes], reading: Reading) -> Iterator[bytes]:
         """A streamed 2xx answer in the client's dialect, whole events in each item.
@@ -220,33 +243,34 @@ class Provider:
         out as b"". A provider's error, or data that cannot be read, becomes `reading.problem` and ends
         the stream; so does, with nothing set, a provider that stops before its terminal marker.
         """
-        return self.operation(fn).format.stream(self, ask, chunks, reading)
+        return self.operation(fn, ask.model).format.stream(self, ask, chunks, reading)
 
-    def problem(self, fn: str, status: int, body: bytes) -> Problem:
+    def problem(self, fn: str, status: int, body: bytes, model: str = "") -> Problem:
         """An error answer (status 400 and above) in common terms, whatever its body is."""
-        return self.operation(fn).format.problem(self, status, body)
+        return self.operation(fn, model).format.problem(self, status, body)
 
-    def speaks(self, fn: str, dialect: str) -> bool:
+    def speaks(self, fn: str, ask: Ask) -> bool:
         """Whether the provider's own words are the client's, so that bytes pass as they are."""
-        return self.operation(fn).format.passes(dialect)
+        return self.operation(fn, ask.model).format.passes(ask.dialect)
 
-    def operation(self, fn: str) -> Operation:
+    def operation(self, fn: str, model: str = "") -> Operation:
         """What the provider does for `fn`. Raises NotSupported."""
         try:
-            return self.operations[fn]
+            operation = self.operations[fn]
         except KeyError:
             raise NotSupported(f"{fn} is not supported by {self.slug}") from None
+        return operation.of(model) if operation.instead else operation
 
-    def _url(self, operation: Operation, ask: Ask, credential: Credential) -> str:
-        base, path = self.base_url, operation.path
+    def _url(self, path: str, ask: Ask, credential: Credential) -> str:
+        base = self.base_url
         if "{" in base or "{" in path:
             places = {setting.name: setting.value(credential.settings) for setting in self.settings}
             places["model"] = quoted(ask.model)
             base, path = base.format(**places), path.format(**places)
-        return (credential.base_url or base).rstrip("/") + path
+        return joined(credential.base_url or base, path)
 
     def _headers(self, ask: Ask, credential: Credential) -> dict[str, str]:
-        headers = {"content-type": "application/json", **self.headers}
+        headers = dict(self.headers)
         for setting in self.settings if credential.settings else ():
             if setting.header and (value := setting.value(credential.settings)):
                 headers[setting.header] = value
@@ -255,6 +279,12 @@ class Provider:
                 headers[name] = value
         headers[self.auth.header] = self.auth.prefix + credential.secret
         return headers
+
+
+def joined(base: str, path: str) -> str:
+    """An address below a base URL. A host is named with its version or without: it is said once."""
+    base = base.rstrip("/")
+    return base + (path[3:] if base.endswith("/v1") and f"{path}/".startswith("/v1/") else path)
 
 
 def quoted(model: str) -> str:

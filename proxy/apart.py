@@ -21,7 +21,7 @@ from rest_framework.exceptions import ParseError
 from providers import errors as provider_errors
 from providers.errors import Garbled, ProviderError
 from providers.json_text import dumps
-from providers.types import JSON, Ask, Credential, Provider, Reading, Usage, WireRequest
+from providers.types import JSON, Ask, Credential, Problem, Provider, Reading, Usage, WireRequest
 from proxy.apart_child import Bytes, receive, send
 from proxy.errors import BodyTooComplex
 
@@ -61,6 +61,8 @@ def answer(provider: Provider, fn: str, ask: Ask, received: Bytes, reading: Read
     reraise(told)
     reading.model, reading.finish = told["model"], told["finish"]
     reading.usage = Usage(**told["usage"]) if told["usage"] else None
+    reading.models = tuple(told["models"])
+    reading.problem = Problem(**told["problem"]) if told["problem"] else None
     reading.content = reading.ended = True
     return parts[0]
 
@@ -73,6 +75,7 @@ def named(provider: Provider, fn: str, ask: Ask) -> JSON:
         "dialect": ask.dialect,
         "model": ask.model,
         "strict": ask.strict,
+        "custom_host": ask.custom_host,
     }
 
 

@@ -76,8 +76,8 @@ def short(value: JSON) -> JSON:
 
 
 def request(head: JSON, parts: list[bytearray]) -> Result:
-    provider = PROVIDERS[head["provider"]]
-    body, ignored = provider.operation(head["fn"]).format.body(provider, ask(head, parts[0]))
+    provider, asked = PROVIDERS[head["provider"]], ask(head, parts[0])
+    body, ignored = provider.operation(head["fn"], asked.model).format.body(provider, asked)
     return {"ignored": ignored}, [body]
 
 
@@ -85,11 +85,15 @@ def answer(head: JSON, parts: list[bytearray]) -> Result:
     reading = Reading()
     body = PROVIDERS[head["provider"]].answer(head["fn"], ask(head, parts[0]), bytes(parts[1]), reading)
     usage = asdict(reading.usage) if reading.usage else None
-    return {"model": reading.model, "finish": reading.finish, "usage": usage}, [body]
+    problem = asdict(reading.problem) if reading.problem else None
+    told = {"model": reading.model, "finish": reading.finish, "models": reading.models}
+    return {**told, "usage": usage, "problem": problem}, [body]
 
 
 def ask(head: JSON, raw: bytearray) -> Ask:
-    return Ask(head["dialect"], loads_strictly(raw), bytes(raw), head["model"], head["strict"])
+    body, content = loads_strictly(raw), bytes(raw)
+    host = head["custom_host"]
+    return Ask(head["dialect"], body, content, head["model"], head["strict"], custom_host=host)
 
 
 Work: TypeAlias = Callable[[JSON, list[bytearray]], Result]

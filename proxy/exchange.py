@@ -25,7 +25,15 @@ GATEWAY_EXCEPTION = {"x-portkey-gateway-exception": "true"}  # nothing was asked
 def ask(leaf: Leaf, call: Call, record: Record, tried: Attempt) -> Outcome:
     """Put the call in the provider's words, send it, and read what comes. Raises ProviderError."""
     raw = b"" if apart.is_large(call.raw) else bytes(call.raw)
-    asked = Ask(call.dialect, call.body, raw, leaf.model, call.strict, call.headers)
+    asked = Ask(
+        call.dialect,
+        call.body,
+        raw,
+        leaf.model,
+        call.strict,
+        call.headers,
+        custom_host=bool(leaf.credential.base_url),
+    )
     wire = rendered(leaf, call, asked)
     if leaf.forward:
         settings = {setting.header for setting in leaf.provider.settings} if leaf.held else set()
@@ -80,7 +88,7 @@ def refused(reply: Reply, leaf: Leaf, fn: str, record: Record) -> Outcome:
         )
     with record.waiting():
         received = bytes(reply.read(LARGEST_ERROR))
-    problem = leaf.provider.problem(fn, reply.status, received)
+    problem = leaf.provider.problem(fn, reply.status, received, leaf.model)
     body = errors.dump(errors.envelope(problem, leaf.provider.slug))
     return Outcome(
         reply.status,
@@ -102,26 +110,24 @@ def whole(reply: Reply, leaf: Leaf, fn: str, asked: Ask, wire: WireRequest, reco
         body = apart.answer(leaf.provider, fn, asked, received, reading)
     else:
         body = leaf.provider.answer(fn, asked, bytes(received), reading)
+    problem, status = reading.problem, reply.status
+    if problem:  # an error that some send with a status of 200
+        status = problem.status or 502
+        body = errors.dump(errors.envelope(problem, leaf.provider.slug))
     bodies: dict[str, Bytes] = {"response": body}
     if body != received:
         bodies |= {"sent": wire.body, "received": received}
+    verdict = "failed" if problem else "finished"
     headers = shown(reply, leaf)
-    verdict = "failed" if reading.problem else "finished"  # an error some send with a status of 200
     return Outcome(
-        reply.status,
-        body,
-        headers=headers,
-        verdict=verdict,
-        reading=reading,
-        problem=reading.problem,
-        bodies=bodies,
+        status, body, headers=headers, verdict=verdict, reading=reading, problem=problem, bodies=bodies
     )
 
 
 def streamed(reply: Reply, leaf: Leaf, fn: str, asked: Ask, wire: WireRequest, record: Record) -> Outcome:
     """A streamed answer, held until it is worth something; one that fails before that is an error."""
     reading, slug = Reading(), leaf.provider.slug
-    native = leaf.provider.speaks(fn, asked.dialect)
+    native = leaf.provider.speaks(fn, asked)
     received: list[bytes] = []
     chunks = reply.body if native else kept(reply.body, received)
     pieces = leaf.provider.stream(fn, asked, chunks, reading)

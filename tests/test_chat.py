@@ -429,12 +429,18 @@ def test_a_base_url_with_a_slash_at_its_end_works(ask, provider):
     assert ask(path="/v1//chat/completions").status_code == 200
 
 
-def test_an_error_with_a_status_of_200_goes_on_as_it_came_and_is_on_record_as_what_it_is(ask, provider, rows):
-    error = {"error": {"message": "Model is loading.", "type": "server_error"}}
-    provider.post(OPENAI, json=error)
+@pytest.mark.parametrize(("kind", "status"), [("server_error", 502), ("rate_limit_error", 429)])
+def test_an_error_with_a_status_of_200_is_an_error_with_a_status_of_its_own(
+    ask, provider, rows, kind, status
+):
+    error = {"message": "Model is loading.", "type": kind}
+    provider.post(OPENAI, json={"error": error})
     answer = ask()
-    assert (answer.status_code, answer.json()) == (200, error)
-    assert [(row["outcome"], row["error"]["type"]) for row in rows()] == [("failed", "server_error")]
+    assert answer.status_code == status
+    assert answer.json()["error"]["message"] == "openai error: Model is loading."
+    (row,) = rows()
+    assert (row["outcome"], row["status"], row["error"]["type"]) == ("failed", status, kind)
+    assert json.loads(row["bodies"]["received"]) == {"error": error}
 
 
 def test_pretty_is_a_parameter_of_that_name_and_breaks_no_answer(ask, provider):

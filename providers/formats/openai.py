@@ -1,9 +1,11 @@
-"""OpenAI's Chat Completions as most providers speak it (https://platform.openai.com/docs/api-reference/chat).
+"""OpenAI's words as most providers speak them (https://platform.openai.com/docs/api-reference).
 
 Clients of the same words are passed through; this file only knows where their answers say something.
 """
 
+from providers.accent import Accent
 from providers.formats import WireFormat
+from providers.formats.listing import ModelList
 from providers.problems import told
 from providers.types import JSON, Ask, Frame, Operation, Problem, Provider, Reading
 from providers.usage import usage_of
@@ -68,7 +70,7 @@ class ChatTap:
             reading.problem = _problem(provider.slug, event)
             return
         self._read(event, reading)
-        reading.content = reading.content or any(map(_has_content, _choices(event)))
+        reading.content = reading.content or any(map(self._has_content, _choices(event)))
 
     def read_answer(self, provider: Provider, answer: JSON, reading: Reading) -> None:
         if error := answer.get("error"):
@@ -77,6 +79,11 @@ class ChatTap:
 
     def surplus(self, event: JSON) -> bool:
         return not event.get("choices") and bool(event.get("usage"))
+
+    def _has_content(self, choice: JSON) -> bool:
+        """Whether a chunk's choice holds more than the opening: text, thinking, tools, a refusal ..."""
+        delta = choice.get("delta")
+        return isinstance(delta, dict) and any(value for name, value in delta.items() if name != "role")
 
     def _read(self, said: JSON, reading: Reading) -> None:
         reading.model = said.get("model") or reading.model
@@ -91,12 +98,6 @@ def _choices(said: JSON) -> list[JSON]:
     return [choice for choice in choices if isinstance(choice, dict)] if isinstance(choices, list) else []
 
 
-def _has_content(choice: JSON) -> bool:
-    """Whether a chunk's choice holds more than the opening: text, thinking, tools, a refusal ..."""
-    delta = choice.get("delta")
-    return isinstance(delta, dict) and any(value for name, value in delta.items() if name != "role")
-
-
 def _problem(slug: str, error: object) -> Problem:
     problem = told(slug, error)
     status = problem.code if isinstance(problem.code, int) and 400 <= problem.code < 600 else None
@@ -104,6 +105,58 @@ def _problem(slug: str, error: object) -> Problem:
     return Problem(problem.message, problem.type, problem.param, problem.code, status or by_name or 502)
 
 
-CHAT = WireFormat("chat", tap=ChatTap())
+class CompletionTap(ChatTap):
+    """Reads text completions, whose choices have a text where those of chat have a message."""
 
-OPERATIONS = {"chatComplete": Operation("/chat/completions", CHAT)}
+    def _has_content(self, choice: JSON) -> bool:
+        return bool(choice.get("text"))
+
+
+class EmbeddingTap:
+    """Reads embeddings, which are never streamed."""
+
+    def additions(self, provider: Provider, ask: Ask) -> JSON:
+        return {}
+
+    def quiet(self, data: bytes) -> bool:
+        return False
+
+    calm = quiet
+
+    def ends(self, frame: Frame) -> bool:
+        return frame.data.strip() == b"[DONE]"
+
+    def read_event(self, provider: Provider, frame: Frame, event: JSON, reading: Reading) -> None:
+        self.read_answer(provider, event, reading)
+
+    def read_answer(self, provider: Provider, answer: JSON, reading: Reading) -> None:
+        if error := answer.get("error"):
+            reading.problem = _problem(provider.slug, error)
+        reading.model = answer.get("model") or reading.model
+        if isinstance(usage := answer.get("usage"), dict):
+            reading.usage = usage_of(usage)
+
+    def surplus(self, event: JSON) -> bool:
+        return False
+
+
+def chat(accent: Accent | None = None) -> WireFormat:
+    return WireFormat("chat", ChatTap(), accent)
+
+
+def completions(accent: Accent | None = None) -> WireFormat:
+    return WireFormat("completions", CompletionTap(), accent)
+
+
+def embeddings(accent: Accent | None = None) -> WireFormat:
+    return WireFormat("embeddings", EmbeddingTap(), accent)
+
+
+CHAT = chat()
+MODELS = Operation("/models", ModelList(), "GET")
+OPERATIONS = {
+    "chatComplete": Operation("/chat/completions", CHAT),
+    "complete": Operation("/completions", completions()),
+    "embed": Operation("/embeddings", embeddings()),
+    "models": MODELS,
+}
