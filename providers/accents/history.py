@@ -31,6 +31,34 @@ def _without(message: Any, names: Collection[str]) -> Any:
     return message
 
 
+def system_for_developer(messages: Any) -> Any:
+    """The messages with OpenAI's newer role `developer` under its older name `system`; the same list if
+    there are none."""
+    if not isinstance(messages, list) or not any(map(_is_developer, messages)):
+        return messages
+    return [{**message, "role": "system"} if _is_developer(message) else message for message in messages]
+
+
+def _is_developer(message: Any) -> bool:
+    return isinstance(message, dict) and message.get("role") == "developer"
+
+
+def renamed(messages: Any, old: str, new: str) -> Any:
+    """The messages with what stands under one name put under another, unless that is taken; the same list
+    if there is nothing to rename."""
+    if not isinstance(messages, list):
+        return messages
+    told = [_renamed(message, old, new) for message in messages]
+    return messages if all(map(_is, told, messages)) else told
+
+
+def _renamed(message: Any, old: str, new: str) -> Any:
+    if not isinstance(message, dict) or old not in message:
+        return message
+    rest = {name: value for name, value in message.items() if name != old}
+    return rest if new in message else {**rest, new: message[old]}
+
+
 def _is(one: object, other: object) -> bool:
     return one is other
 
