@@ -1,4 +1,4 @@
-"""OpenAI's chat completions: a request read, an answer and errors written. Pure.
+"""OpenAI's chat completions: a request read, an answer written. Pure.
 
 The shapes are those of https://platform.openai.com/docs/api-reference/chat; what is said is speech.py's.
 """
@@ -7,24 +7,31 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from sandbox import errors, frames, room
+from sandbox.content import text_of
 from sandbox.manners import manners
-from sandbox.speech import JSON, Answer, Mistaken, Question, Tool, ToolCall
+from sandbox.room import Arrived, Reply
+from sandbox.speech import JSON, Answer, Mistaken, Question, Tool, ToolCall, answer
 
 FINISH = {"length": "length", "tool": "tool_calls"}
 FINGERPRINT = "fp_sandbox"
 MOST_CHOICES = 8
 CACHED_FROM = 1_024  # OpenAI caches prompts from this many tokens on, in steps of 128
-ERROR_TYPES = {401: "invalid_request_error", 403: "permission_error", 429: "requests"}
-ERROR_CODES = {401: "invalid_api_key", 404: "model_not_found", 429: "rate_limit_exceeded"}
 
 
-def question(body: object) -> Question:
+def play(arrived: Arrived) -> Reply:
+    body = arrived.fields()
+    asked = question(body)
+    told = answer(asked)
+    if not asked.stream:
+        return room.whole(asked.manners, whole(body, asked, told))
+    broken = frames.data(errors.openai(500, errors.BROKEN))
+    return room.stream(asked.manners, events(body, asked, told), broken)
+
+
+def question(body: Mapping[str, Any]) -> Question:
     """The question in a request's body; raises Mistaken for what OpenAI would refuse."""
-    if not isinstance(body, Mapping):
-        raise Mistaken("We could not parse the JSON body of your request.")
-    model, messages = body.get("model"), body.get("messages")
-    if not isinstance(model, str) or not model:
-        raise Mistaken("you must provide a model parameter")
+    model, messages = model_of(body), body.get("messages")
     if not isinstance(messages, list) or not messages:
         message = "Missing required parameter: 'messages'."
         raise Mistaken(message, param="messages", code="missing_required_parameter")
@@ -48,19 +55,18 @@ def question(body: object) -> Question:
     )
 
 
+def model_of(body: Mapping[str, Any]) -> str:
+    model = body.get("model")
+    if not isinstance(model, str) or not model:
+        raise Mistaken("you must provide a model parameter")
+    return model
+
+
 def last_user_text(messages: list[Any]) -> str:
     for message in reversed(messages):
         if isinstance(message, Mapping) and message.get("role") == "user":
             return text_of(message.get("content"))
     return ""
-
-
-def text_of(content: object) -> str:
-    """The text of a message's content, a string or a list of parts."""
-    if isinstance(content, str):
-        return content
-    parts = content if isinstance(content, list) else []
-    return "".join(p["text"] for p in parts if isinstance(p, Mapping) and isinstance(p.get("text"), str))
 
 
 def results(messages: list[Any]) -> tuple[str, ...]:
@@ -91,12 +97,12 @@ def choice(wanted: object) -> str:
     return "auto"
 
 
-def limit(body: Mapping[str, Any]) -> int | None:
+def limit(body: Mapping[str, Any], least: int = 1) -> int | None:
     """The most tokens allowed, if a number says so."""
     value = body.get("max_completion_tokens", body.get("max_tokens"))
     if value is None:
         return None
-    if not isinstance(value, int) or value < 1:
+    if not isinstance(value, int) or value < least:
         message = f"Invalid 'max_tokens': expected a positive integer, but got {json.dumps(value)} instead."
         raise Mistaken(message, param="max_tokens", code="invalid_value")
     return value
@@ -165,20 +171,24 @@ def usage(told: Answer, choices: int) -> JSON:
 
 def events(body: Mapping[str, Any], asked: Question, told: Answer) -> Iterator[bytes]:
     """The answer as a stream, an event for each item; the last is the terminal marker."""
-    options = body.get("stream_options")
-    counted = isinstance(options, Mapping) and bool(options.get("include_usage"))
-    counted = counted and not asked.manners.no_usage
+    counts = counted(body) and not asked.manners.no_usage
     head: JSON = {"id": f"chatcmpl-{told.id}", "object": "chat.completion.chunk", "created": told.created}
     head |= {"model": asked.model, "service_tier": "default", "system_fingerprint": FINGERPRINT}
-    tail: JSON = {"usage": None} if counted else {}
+    tail: JSON = {"usage": None} if counts else {}
     number = copies(body)
     for index in range(number):
         for delta, finish in deltas(told):
             part = {"index": index, "delta": delta, "logprobs": None, "finish_reason": finish}
-            yield event(head | {"choices": [part]} | tail)
-    if counted:
-        yield event(head | {"choices": [], "usage": usage(told, number)})
+            yield frames.data(head | {"choices": [part]} | tail)
+    if counts:
+        yield frames.data(head | {"choices": [], "usage": usage(told, number)})
     yield b"data: [DONE]\n\n"
+
+
+def counted(body: Mapping[str, Any]) -> bool:
+    """Whether a stream shall tell its usage."""
+    options = body.get("stream_options")
+    return isinstance(options, Mapping) and bool(options.get("include_usage"))
 
 
 def deltas(told: Answer) -> Iterator[tuple[JSON, str | None]]:
@@ -200,20 +210,3 @@ def torn(arguments: str, size: int = 8) -> Iterator[str]:
     """Arguments in pieces, as they come while a model is still writing them."""
     for start in range(0, len(arguments), size):
         yield arguments[start : start + size]
-
-
-def event(value: JSON) -> bytes:
-    data = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return f"data: {data}\n\n".encode(errors="replace")
-
-
-def error(status: int, message: str, param: str | None = None, code: str | None = None) -> JSON:
-    """An error's body; type and code are those OpenAI gives the status."""
-    kind = ERROR_TYPES.get(status, "server_error" if status >= 500 else "invalid_request_error")
-    told = {"message": message, "type": kind, "param": param, "code": code or ERROR_CODES.get(status)}
-    return {"error": told}
-
-
-def error_event() -> bytes:
-    """An error in the middle of a stream."""
-    return event(error(500, "The server had an error while processing your request."))

@@ -1,4 +1,4 @@
-"""Anthropic's messages: a request read, an answer and errors written. Pure.
+"""Anthropic's messages, and the counting of their tokens: a request read, an answer written. Pure.
 
 The shapes are those of https://docs.anthropic.com/en/api/messages; what is said is speech.py's.
 """
@@ -7,9 +7,12 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sandbox.chat import text_of, torn
+from sandbox import errors, frames, room
+from sandbox.chat import torn
+from sandbox.content import text_of
 from sandbox.manners import manners
-from sandbox.speech import JSON, Answer, Mistaken, Question, Tool, ToolCall
+from sandbox.room import Arrived, Reply
+from sandbox.speech import JSON, Answer, Mistaken, Question, Tool, ToolCall, answer
 
 STOP_REASON = {
     "stop": "end_turn",
@@ -18,26 +21,43 @@ STOP_REASON = {
     "tool": "tool_use",
     "refusal": "refusal",
 }
-ERROR_TYPES = {
-    401: "authentication_error",
-    402: "billing_error",
-    403: "permission_error",
-    404: "not_found_error",
-    409: "conflict_error",
-    413: "request_too_large",
-    429: "rate_limit_error",
-    504: "timeout_error",
-    529: "overloaded_error",
-}
+ELSEWHERE = ("claude-2", "claude-instant")  # models that only complete.py serves
+# What count_tokens does not take.
+ANSWERS_ONLY = (
+    "max_tokens",
+    "metadata",
+    "service_tier",
+    "stop_sequences",
+    "stream",
+    "temperature",
+    "top_k",
+    "top_p",
+)
 
 
-def question(body: object) -> Question:
+def play(arrived: Arrived) -> Reply:
+    body = arrived.fields()
+    asked = question(body)
+    told = answer(asked)
+    if not asked.stream:
+        return room.whole(asked.manners, whole(asked, told))
+    return room.stream(asked.manners, events(asked, told), frames.named(errors.overloaded()))
+
+
+def count(arrived: Arrived) -> Reply:
+    """How many tokens the messages are, which is what their answer would count."""
+    body = arrived.fields()
+    asked = question(dict(body) | {"max_tokens": 1})
+    if extra := [name for name in ANSWERS_ONLY if name in body]:
+        raise Mistaken(f"{extra[0]}: Extra inputs are not permitted")
+    return room.whole(asked.manners, {"input_tokens": answer(asked).input})
+
+
+def question(body: Mapping[str, Any]) -> Question:
     """The question in a request's body; raises Mistaken for what Anthropic would refuse."""
-    if not isinstance(body, Mapping):
-        raise Mistaken("The request body is not valid JSON: expected an object")
-    model, messages = body.get("model"), body.get("messages")
-    if not isinstance(model, str) or not model:
-        raise Mistaken("model: Field required")
+    model, messages = named(body), body.get("messages")
+    if model.startswith(ELSEWHERE):
+        raise Mistaken(f"model: {model}", status=404)
     if not isinstance(messages, list):
         raise Mistaken("messages: Field required")
     if not messages:
@@ -61,6 +81,13 @@ def question(body: object) -> Question:
         schema=schema(body.get("output_config")),
         body=json.dumps(body, ensure_ascii=False) if told.echo else "",
     )
+
+
+def named(body: Mapping[str, Any]) -> str:
+    model = body.get("model")
+    if not isinstance(model, str) or not model:
+        raise Mistaken("model: Field required")
+    return model
 
 
 def last_user_text(messages: list[Any]) -> str:
@@ -132,7 +159,7 @@ def schema(wanted: object) -> object:
     return None
 
 
-def whole(_: Mapping[str, Any], asked: Question, told: Answer) -> JSON:
+def whole(asked: Question, told: Answer) -> JSON:
     """The answer as one object."""
     said = opening(asked, told) | {"content": [*blocks(told)]}
     said |= {"stop_reason": STOP_REASON[told.ending], "stop_sequence": told.stop}
@@ -185,7 +212,7 @@ def usage(asked: Question, told: Answer, output: int) -> JSON:
     }
 
 
-def events(_: Mapping[str, Any], asked: Question, told: Answer) -> Iterator[bytes]:
+def events(asked: Question, told: Answer) -> Iterator[bytes]:
     """The answer as a stream, an event for each item; the last is the terminal marker."""
     counted = not asked.manners.no_usage
     begun = opening(asked, told) | ({"usage": usage(asked, told, 1)} if counted else {})
@@ -216,17 +243,4 @@ def streamed(told: Answer) -> Iterator[tuple[JSON, list[JSON]]]:
 
 
 def event(name: str, value: JSON) -> bytes:
-    data = json.dumps({"type": name} | value, ensure_ascii=False, separators=(",", ":"))
-    return f"event: {name}\ndata: {data}\n\n".encode(errors="replace")
-
-
-def error(status: int, message: str, param: str | None = None, code: str | None = None) -> JSON:
-    """An error's body; the type is what Anthropic gives the status, which is all it tells a program."""
-    kind = ERROR_TYPES.get(status, "api_error" if status >= 500 else "invalid_request_error")
-    return {"type": "error", "error": {"type": kind, "message": message}, "request_id": "req_sandbox"}
-
-
-def error_event() -> bytes:
-    """An error in the middle of a stream."""
-    told = {"error": {"type": "overloaded_error", "message": "Overloaded"}, "request_id": "req_sandbox"}
-    return event("error", told)
+    return frames.named({"type": name} | value)

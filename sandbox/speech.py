@@ -1,7 +1,7 @@
 """What the sandbox answers, in no provider's words: the same for the same question.
 
-chat.py and messages.py read a question from a provider's request and write the answer as that provider
-does; stage.py sends it. Pure: no clock, no chance; even `id` and `created` come from the question.
+A room (chat.py, messages.py …) reads a question from a provider's request and writes the answer as that
+provider does; stage.py sends it. Pure: no clock, no chance; even `id` and `created` come from the question.
 """
 
 import hashlib
@@ -25,10 +25,14 @@ NUMBERS = re.compile(r"\b(both|all|every|each)\b", re.IGNORECASE)
 
 
 class Mistaken(Exception):
-    """The request is not one the provider would take. `param` names the field, if one is to blame."""
+    """The request is not one the provider would take: it answers `status` (400 but where something is
+    not to be found). `param` names the field, if one is to blame."""
 
-    def __init__(self, message: str, param: str | None = None, code: str | None = None) -> None:
+    def __init__(
+        self, message: str, param: str | None = None, code: str | None = None, status: int = 400
+    ) -> None:
         super().__init__(message)
+        self.status = status
         self.message = message
         self.param = param
         self.code = code
@@ -109,7 +113,7 @@ def answer(question: Question) -> Answer:
     arguments = sum(len(call.arguments) for call in calls)
     return Answer(
         id=seed[:24],
-        created=FIRST_SECOND + int(seed[:8], 16) % YEAR,
+        created=second(seed),
         pieces=pieces,
         thoughts=thoughts,
         calls=calls,
@@ -123,8 +127,19 @@ def answer(question: Question) -> Answer:
 def digest(question: Question) -> str:
     """Hexadecimal, the same for a question asked whole and streamed."""
     named = ",".join(tool.name for tool in question.tools)
-    told = (question.model, question.prompt, question.turns, question.characters, named, question.results)
+    return seeded(
+        question.model, question.prompt, question.turns, question.characters, named, question.results
+    )
+
+
+def seeded(*told: object) -> str:
+    """64 hexadecimal digits that depend on nothing but what is told."""
     return hashlib.sha256(repr(told).encode(errors="replace")).hexdigest()
+
+
+def second(seed: str) -> int:
+    """When what has this seed pretends to have been made."""
+    return FIRST_SECOND + int(seed[:8], 16) % YEAR
 
 
 def thinking(question: Question) -> tuple[str, ...]:

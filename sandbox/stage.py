@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
 from sandbox.manners import BEFORE_HEADERS, LONGEST, Manners
+from sandbox.room import STREAM, Reply
 
 LOOK = 0.25  # seconds between two looks whether a client that gets nothing has left
 APART = 0.01  # seconds between two pieces of a character, so that they are read apart
@@ -22,19 +23,17 @@ HTML = b"<!DOCTYPE html>\n<html><head><title>Welcome</title></head><body>It work
 NOT_JSON = b'data: {"id": "chatcmpl-garbage", "choices": [{"delta": {"content": oops\n\n'
 
 
-def send(
-    request: HttpRequest, told: Manners, body: dict[str, Any] | Iterable[bytes], error: bytes
-) -> HttpResponseBase:
-    """The answer to `request`: `body` is an object or the events of a stream, `error` the event that a
-    stream may break off with. Pauses happen here or while the server reads the answer."""
+def send(request: HttpRequest, reply: Reply) -> HttpResponseBase:
+    """The answer to `request`. Pauses happen here or while the server reads the answer."""
+    told = reply.manners
     pause(told)
     if told.silence == BEFORE_HEADERS:
         return StreamingHttpResponse(silence(request))
     if told.garbage == BEFORE_HEADERS:
         return framed(request, told, "text/html", iter([HTML]))
-    if isinstance(body, dict):
-        return sent_whole(request, told, json.dumps(body, ensure_ascii=False).encode(errors="replace"))
-    return framed(request, told, "text/event-stream; charset=utf-8", stream(request, told, body, error))
+    if reply.kind == STREAM:
+        return framed(request, told, STREAM, stream(request, told, reply.pieces, reply.broken))
+    return sent_whole(request, told, reply.kind, gathered(reply.pieces))
 
 
 def pause(told: Manners) -> None:
@@ -42,11 +41,21 @@ def pause(told: Manners) -> None:
     time.sleep(told.delay)
 
 
-def sent_whole(request: HttpRequest, told: Manners, body: bytes) -> HttpResponseBase:
+def gathered(pieces: Iterable[bytes]) -> bytes:
+    """The pieces as one; between two of them the worker has time for others."""
+    body = bytearray()
+    for piece in pieces:
+        if body:
+            time.sleep(0)
+        body += piece
+    return bytes(body)
+
+
+def sent_whole(request: HttpRequest, told: Manners, kind: str, body: bytes) -> HttpResponseBase:
     pieces: Iterator[bytes] = iter([body])
     if told.cut is not None:
         pieces = cut(body[: len(body) // 2] if told.cut else b"")
-    response = framed(request, told, "application/json", pieces)
+    response = framed(request, told, kind, pieces)
     if not told.unchunked:
         response.headers["Content-Length"] = str(len(body))
     return response

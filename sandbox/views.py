@@ -1,26 +1,77 @@
-"""The sandbox's addresses: check the key, read the question, send the answer on its way."""
+"""The sandbox's addresses: check the key, find the room, send its answer on its way."""
 
 import hmac
-import json
 import os
-from types import ModuleType
-from typing import Any
+import re
+from collections.abc import Callable
+from typing import TypeAlias
+from urllib.parse import quote
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
-from sandbox import chat, messages, stage
-from sandbox.speech import Mistaken, answer
+from sandbox import (
+    audio,
+    chat,
+    complete,
+    completions,
+    echo,
+    embeddings,
+    errors,
+    files,
+    images,
+    listing,
+    messages,
+    moderations,
+    responses,
+    stage,
+)
+from sandbox.room import Arrived, Reply
+from sandbox.speech import JSON, Mistaken
 from sandbox.tick import TICKER
 
+Room: TypeAlias = Callable[[Arrived], Reply]
+Error: TypeAlias = Callable[[int, str, str | None, str | None], JSON]
+Table: TypeAlias = tuple[tuple[str, str, Room], ...]
+
+ANY = ""
+# Method, path and what plays it; the first row that fits. A group in the path is the name in it.
+OPENAI: Table = (
+    ("POST", "chat/completions", chat.play),
+    ("POST", "completions", completions.play),
+    ("POST", "embeddings", embeddings.play),
+    ("POST", "responses", responses.play),
+    ("POST", "moderations", moderations.play),
+    ("POST", "images/generations", images.play),
+    ("POST", "audio/speech", audio.spoken),
+    ("POST", "audio/transcriptions", audio.transcribed),
+    ("POST", "audio/translations", audio.transcribed),
+    ("GET", "models", listing.openai_models),
+    ("GET", "models/(.+)", listing.openai_model),
+    ("POST", "files", files.upload),
+    ("GET", "files", files.listing),
+    ("GET", "files/(.+)/content", files.content),
+    ("GET", "files/(.+)", files.metadata),
+    ("DELETE", "files/(.+)", files.deletion),
+    (ANY, "echo(?:/.*)?", echo.play),
+)
+ANTHROPIC: Table = (
+    ("POST", "messages", messages.play),
+    ("POST", "messages/count_tokens", messages.count),
+    ("POST", "complete", complete.play),
+    ("GET", "models", listing.anthropic_models),
+    ("GET", "models/(.+)", listing.anthropic_model),
+    (ANY, "echo(?:/.*)?", echo.play),
+)
 ABOUT = """This is the sandbox: a pretend provider, so that all can be tried without a real key.
 
-/sandbox/openai/v1/chat/completions    speaks OpenAI's chat completions
-/sandbox/anthropic/v1/messages         speaks Anthropic's messages
+/sandbox/openai/v1/…       speaks OpenAI's API: chat, completions, embeddings and more
+/sandbox/anthropic/v1/…    speaks Anthropic's: messages, complete, models
 
-It answers to the gateway's own sandbox keys alone. docs/sandbox.md says how to make it misbehave.
+It answers to the gateway's own sandbox keys alone. docs/sandbox.md has the addresses, and says how to
+make it misbehave.
 """
 
 
@@ -32,14 +83,16 @@ def about(_: HttpRequest) -> HttpResponse:
 def openai(request: HttpRequest, path: str) -> HttpResponseBase:
     """OpenAI's API, as far as it goes."""
     if not admitted(bearer(request)):
-        return stage.refused(401, chat.error(401, "Incorrect API key provided."))
-    if path != "chat/completions":
-        message = f"Invalid URL ({request.method} /v1/{path})"
-        return stage.refused(404, chat.error(404, message, code="unknown_url"))
-    if request.method != "POST":
-        message = f"Not allowed to {request.method} on /v1/{path}."
-        return stage.refused(405, chat.error(405, message, code="method_not_supported"))
-    return played(request, chat)
+        return stage.refused(401, errors.openai(401, "Incorrect API key provided."))
+    match sought(OPENAI, request.method or "", path):
+        case room, name:
+            return played(request, room, name, errors.openai)
+        case 405:
+            message = f"Not allowed to {request.method} on /v1/{path}."
+            return stage.refused(405, errors.openai(405, message, code="method_not_supported"))
+        case _:
+            message = f"Invalid URL ({request.method} /v1/{path})"
+            return stage.refused(404, errors.openai(404, message, code="unknown_url"))
 
 
 @csrf_exempt
@@ -48,14 +101,16 @@ def anthropic(request: HttpRequest, path: str) -> HttpResponseBase:
     token = request.headers.get("x-api-key", "")
     if not admitted(token or bearer(request)):
         message = "invalid x-api-key" if token else "Invalid bearer token"
-        return stage.refused(401, messages.error(401, message))
-    if path != "messages":
-        return stage.refused(404, messages.error(404, "Not Found"))
-    if request.method != "POST":
-        return stage.refused(405, messages.error(405, "Method Not Allowed"))
-    if not request.headers.get("anthropic-version"):
-        return stage.refused(400, messages.error(400, "anthropic-version: header is required"))
-    return played(request, messages)
+        return stage.refused(401, errors.anthropic(401, message))
+    match sought(ANTHROPIC, request.method or "", path):
+        case room, name:
+            if room is not echo.play and not request.headers.get("anthropic-version"):
+                return stage.refused(400, errors.anthropic(400, "anthropic-version: header is required"))
+            return played(request, room, name, errors.anthropic)
+        case 405:
+            return stage.refused(405, errors.anthropic(405, "Method Not Allowed"))
+        case _:
+            return stage.refused(404, errors.anthropic(404, "Not Found"))
 
 
 def bearer(request: HttpRequest) -> str:
@@ -67,26 +122,36 @@ def admitted(token: str) -> bool:
     return hmac.compare_digest(token.encode(errors="replace"), settings.SANDBOX_KEY.encode())
 
 
-def played(request: HttpRequest, dialect: ModuleType) -> HttpResponseBase:
-    """The answer in the words of `dialect`, which is chat.py or messages.py."""
+def sought(table: Table, method: str, path: str) -> tuple[Room, str] | int:
+    """The room, and the name in the path; else the status that says why there is none."""
+    status = 404
+    for allowed, pattern, room in table:
+        found = re.fullmatch(pattern, path, re.DOTALL)
+        if found and allowed in (ANY, method):
+            return room, found[1] if found.groups() else ""
+        status = 405 if found else status
+    return status
+
+
+def played(request: HttpRequest, room: Room, name: str, error: Error) -> HttpResponseBase:
+    """The answer of `room`, or the error it ends in, in the provider's words."""
     try:
-        body = json.loads(read(request))
+        reply = room(arrived(request, name))
     except TooLarge:
-        return stage.refused(413, dialect.error(413, "The request is too large."))
-    except ValueError as wrong:
-        message = f"We could not parse the JSON body of your request: {wrong}"
-        return stage.refused(400, dialect.error(400, message))
-    try:
-        asked = dialect.question(body)
+        return stage.refused(413, error(413, "The request is too large.", None, None))
     except Mistaken as wrong:
-        told = dialect.error(400, wrong.message, param=wrong.param, code=wrong.code)
-        return stage.refused(400, told)
-    told = asked.manners
-    if told.status != 200:
-        stage.pause(told)
-        return stage.refused(told.status, dialect.error(told.status, stage.phrase(told.status)), told)
-    said: Any = (dialect.events if asked.stream else dialect.whole)(body, asked, answer(asked))
-    return stage.send(request, told, said, dialect.error_event())
+        return stage.refused(wrong.status, error(wrong.status, wrong.message, wrong.param, wrong.code))
+    told = reply.manners
+    if told.status == 200:
+        return stage.send(request, reply)
+    stage.pause(told)
+    return stage.refused(told.status, error(told.status, stage.phrase(told.status), None, None), told)
+
+
+def arrived(request: HttpRequest, name: str) -> Arrived:
+    target = request.META.get("RAW_URI") or f"{quote(request.path)}?{request.META.get('QUERY_STRING', '')}"
+    headers = {header.lower(): value for header, value in request.headers.items()}
+    return Arrived(request.method or "", target, name, headers, read(request))
 
 
 class TooLarge(Exception):
