@@ -14,6 +14,8 @@ import orjson
 LONG_BYTES = 16 << 10  # of encoded facts; beyond it their texts are cut
 TEXTS = (4096, 256)  # characters left of each text: first the longest column's, then what is always short
 ITEMS = 256  # left of each list and mapping then
+LISTED = "models"  # what a provider listed: the one list that is worth its length
+LISTED_BYTES = 64 << 10  # left of it
 COUNTED = 2**53  # a count beyond is no count
 
 
@@ -22,14 +24,27 @@ def encoded(facts: Mapping[str, Any]) -> bytes:
     told = dumped(facts)
     if len(told) <= LONG_BYTES:
         return told
+    listed = {name: first(facts[name]) for name in facts if name == LISTED}
+    cut = rest = {name: facts[name] for name in facts if name != LISTED}
     for length in TEXTS:
-        told = dumped(shortened(facts, length))
-        if len(told) <= LONG_BYTES:
+        if len(dumped(cut)) <= LONG_BYTES:
             break
-    return told
+        cut = shortened(rest, length)
+    return dumped(cut | listed)
 
 
-def dumped(facts: Mapping[str, Any]) -> bytes:
+def first(names: Any) -> list[str]:
+    """As many of a list of names as LISTED_BYTES hold."""
+    kept, left = [], LISTED_BYTES
+    for name in names or ():
+        left -= len(dumped(name)) + 1
+        if left < 0:
+            break
+        kept.append(name)
+    return kept
+
+
+def dumped(facts: Any) -> bytes:
     """What orjson refuses (a lone surrogate, a huge integer) goes through json."""
     try:
         return orjson.dumps(facts)

@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from logs.known import KnownModels
 from logs.last_used import LastUsed
 from logs.reader import Call, Journal
 from logs.rows import Rows, rows
@@ -34,7 +35,7 @@ class Ingester:
         self.folder, self.stop = folder, stop
         self.journal = Journal(folder)
         self.store = Store(folder / "refused")
-        self.last_used = LastUsed()
+        self.known, self.last_used = KnownModels(), LastUsed()
 
     def run(self, *, service: bool) -> None:
         """Twice a second. Unless a service, it ends when nothing is left and nobody writes."""
@@ -57,6 +58,8 @@ class Ingester:
             if not self.insisting(lambda batch=batch: self.store.write(batch)):  # type: ignore[misc]
                 return
             self.last_used.note(row.log for row in batch)
+            self.known.note(batch)
+            self.known.tell()
         self.journal.tidy()
         self.last_used.tell()
 

@@ -193,7 +193,7 @@ class Writer:
     def shorter(self, call: str, facts: Mapping[str, Any], bodies: Mapping[str, Bytes]) -> bytes:
         """The closing line in the room that was kept for it, with as many facts as fit."""
         told = {**facts, "bodies_dropped": sorted(bodies)}
-        for drop in ("ignored", "body_sizes", "attempts", "error", "model_answered"):
+        for drop in ("models", "ignored", "body_sizes", "attempts", "error", "model_answered"):
             line = segments.render(CLOSED, call, encoded(told), (), self.seed)
             if len(line) <= CLOSING_BYTES:
                 return line

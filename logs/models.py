@@ -2,7 +2,9 @@
 
 A row stands alone: it has no foreign keys, and names are kept as they were on the day. Its id is a
 UUIDv7 minted when the call opens, so ids are in the order of time. On PostgreSQL all three tables are
-partitioned by month of that id (logs/partitions.py). Rows are written by logs/ingest alone.
+partitioned by month of that id (logs/partitions.py). Rows are written by logs/ingester.py alone.
+
+Beside the log stands what follows from it: the models each virtual key is known to reach.
 """
 
 from django.db import models
@@ -155,3 +157,16 @@ class LogMetadata(models.Model):
 
     def __str__(self) -> str:
         return f"{self.key}={self.value}"
+
+
+class KnownModel(models.Model):
+    """A model that a virtual key's provider listed, or that answered it; written by logs/known.py."""
+
+    pk = models.CompositePrimaryKey("virtual_key_id", "model")
+    virtual_key_id = models.CharField(max_length=ID)
+    model = models.CharField(max_length=NAME)
+    listed_at = models.DateTimeField(null=True)  # null: it is not in the last list
+    seen_at = models.DateTimeField(null=True)  # a call that finished, on the last day with one
+
+    def __str__(self) -> str:
+        return f"{self.model} by {self.virtual_key_id}"

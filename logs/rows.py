@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from logs.facts import LISTED
 from logs.ids import minted_at
 from logs.models import ID, LONG, MESSAGE, NAME, NAMED, Outcome
 from logs.reader import Call
@@ -65,6 +66,7 @@ class Rows:
     log: Row
     bodies: list[Row]
     metadata: list[Row]
+    listed: list[Any]  # the names of models, as the provider listed them
 
     @property
     def weight(self) -> int:
@@ -86,7 +88,8 @@ def rows(call: Call) -> Rows:
     log["stream"] = bool(opened.get("stream"))
     log |= ending(call, closed)
     log |= usage(log, opened, closed, bodies)
-    return Rows(log, [stored(call.id, body) for body in bodies.values()], searchable(log, metadata))
+    listed = list(closed.get(LISTED) or ())
+    return Rows(log, [stored(call.id, body) for body in bodies.values()], searchable(log, metadata), listed)
 
 
 def facts(record: Record | None) -> dict[str, Any]:

@@ -1,0 +1,137 @@
+"""What `GET /v1/models` answers where no provider is named: the models of the workspace's virtual keys.
+
+A virtual key has the models it is known to reach (logs/known.py) and, until its provider has listed them
+itself, those of the price list. The price list knows nothing of a server on a custom host.
+"""
+
+import logging
+import threading
+from collections.abc import Iterable
+from concurrent.futures import Future
+from operator import attrgetter
+from typing import NamedTuple
+
+import orjson
+from django.db import Error as DatabaseError
+from django.db.models import Q
+from django.utils import timezone
+
+from keys import directory
+from keys.errors import DirectoryAway
+from keys.models import VirtualKey
+from keys.seldom import Seldom
+from logs.models import KnownModel
+from prices import listing
+from prices.listing import Names
+from providers.types import JSON
+from proxy.turns import Turn
+
+PATIENCE = 10.0  # seconds a caller waits for the databases
+TOGETHER = 500  # entries that are written between two turns
+
+logger = logging.getLogger(__name__)
+seldom = Seldom(60)
+
+
+class Reach(NamedTuple):
+    """A virtual key that can be called, as far as this list goes."""
+
+    id: str
+    slug: str
+    provider: str
+    custom_host: str
+
+
+def models(workspace_id: str | None) -> bytes:
+    """The answer's body, JSON. Raises DirectoryAway; waits for the databases beside the loop."""
+    if not workspace_id:  # an organisation's key
+        return written([], {})
+    try:
+        return reading(workspace_id).result(PATIENCE)
+    except (DatabaseError, TimeoutError) as error:
+        if seldom.now("away"):
+            logger.warning("The models of a workspace could not be read: %s", error or "no answer in time")
+        raise DirectoryAway from error
+
+
+def reading(workspace_id: str) -> "Future[bytes]":
+    """The reading that is under way for a workspace, begun now if there is none: an answer can be large."""
+    with _lock:
+        if (under_way := _under_way.get(workspace_id)) is not None:
+            return under_way
+        begun = _under_way[workspace_id] = Future[bytes]()
+    try:
+        directory.runner(lambda: read(workspace_id, begun))
+    except RuntimeError as error:  # no thread could be started
+        del _under_way[workspace_id]
+        begun.set_exception(DirectoryAway())
+        raise DirectoryAway from error
+    return begun
+
+
+_lock = threading.Lock()
+_under_way: "dict[str, Future[bytes]]" = {}
+
+
+def read(workspace_id: str, begun: "Future[bytes]") -> None:
+    try:
+        found = reached(workspace_id)
+        begun.set_result(written(found, price_list(found)))
+    except Exception as error:  # noqa: BLE001 - whatever it was, those who wait must be told
+        begun.set_exception(error)
+    finally:
+        del _under_way[workspace_id]
+
+
+def reached(workspace_id: str) -> list[Reach]:
+    """The workspace's virtual keys that can be called now, by slug."""
+    unexpired = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
+    keys = VirtualKey.objects.within(workspace_id).usable().filter(unexpired)
+    rows = keys.values_list("id", "slug", "integration__provider", "integration__custom_host")
+    return sorted((Reach(str(key), *rest) for key, *rest in rows), key=attrgetter("slug"))
+
+
+def price_list(found: Iterable[Reach]) -> Names:
+    """The names of each provider's models; none where nobody needs them or they cannot be had now."""
+    if all(each.custom_host for each in found):
+        return {}
+    try:
+        return listing.listed()
+    except listing.NoPriceList as error:
+        if seldom.now("price list"):
+            logger.error("Models are listed without those of the price list: %s", error)  # noqa: TRY400
+        return {}
+
+
+def written(found: Iterable[Reach], priced: Names) -> bytes:
+    """The whole list as JSON, in pieces between which others have their turn."""
+    turn, total, pieces = Turn(), 0, []
+    for each in found:
+        names = known(each, priced)
+        total += len(names)
+        for start in range(0, len(names), TOGETHER):
+            entries = [entry(each, name) for name in names[start : start + TOGETHER]]
+            pieces.append(orjson.dumps(entries)[1:-1])
+            turn.offer()
+    return b'{"object":"list","total":%d,"data":[%s]}' % (total, b",".join(pieces))
+
+
+def known(reach: Reach, priced: Names) -> list[str]:
+    """The models of a virtual key, in order."""
+    rows = list(KnownModel.objects.filter(virtual_key_id=reach.id).values_list("model", "listed_at"))
+    names = {name for name, _ in rows}
+    if not reach.custom_host and all(listed_at is None for _, listed_at in rows):
+        names.update(priced.get(reach.provider, ()))
+    return sorted(names)
+
+
+def entry(reach: Reach, name: str) -> JSON:
+    """In OpenAI's words, with Portkey's names beside them; nobody tells when a model was made."""
+    return {
+        "id": f"@{reach.slug}/{name}",
+        "slug": name,
+        "canonical_slug": name,
+        "object": "model",
+        "created": 0,
+        "owned_by": reach.provider,
+    }
