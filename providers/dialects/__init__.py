@@ -5,7 +5,7 @@ One file a dialect. `chat` is the common form itself, but for the extras a stric
 
 from typing import Protocol
 
-from providers.dialects import chat
+from providers.dialects import chat, completions
 from providers.errors import NotSupported
 from providers.types import JSON, Ask, Event, Provider
 
@@ -27,7 +27,7 @@ class Dialect(Protocol):
     def writer(self, provider: Provider, ask: Ask) -> Writer: ...
 
 
-DIALECTS: dict[str, Dialect] = {"chat": chat.Chat()}
+DIALECTS: dict[str, Dialect] = {"chat": chat.Chat(), "completions": completions.Completions()}
 
 
 def dialect_of(ask: Ask) -> Dialect:

@@ -17,7 +17,8 @@ class Model:
     """`output`: most tokens of an answer, sent when the client sets no limit. `sampling`: temperature, top_p
     and top_k are accepted. `budget`, `adaptive`: ways to make it think. `off`: the thinking type that stops
     a model which thinks unasked; empty if there is nothing to send. `always`: it cannot be stopped.
-    `late_system`: system messages may stand in the conversation.
+    `late_system`: system messages may stand in the conversation. `schemas`: answers may be bound to a JSON
+    schema.
     """
 
     output: int
@@ -28,6 +29,7 @@ class Model:
     off: str = ""
     always: bool = False
     late_system: bool = False
+    schemas: bool = True
 
 
 def _current(*, off: str = "", always: bool = False, late_system: bool = True) -> Model:
@@ -38,14 +40,18 @@ def _current(*, off: str = "", always: bool = False, late_system: bool = True) -
 
 
 UNKNOWN_CLAUDE = Model(64_000, budget=False, adaptive=True, efforts=LEVELS)  # newer than this table
-UNKNOWN = Model(4_096, budget=True)  # another vendor's model that speaks Messages; 4,096 suits them all
+# Another vendor's model that speaks Messages; 4,096 suits them all.
+UNKNOWN = Model(4_096, budget=True, schemas=False)
 
 MODELS = {
-    "claude-3": Model(4_096),
-    "claude-3-5": Model(8_192),
-    "claude-3-7": Model(64_000, budget=True),
-    "claude-opus-4": Model(32_000, budget=True),
-    "claude-sonnet-4": Model(64_000, budget=True),
+    "claude-instant": Model(4_096, schemas=False),
+    "claude-2": Model(4_096, schemas=False),
+    "claude-3": Model(4_096, schemas=False),
+    "claude-3-5": Model(8_192, schemas=False),
+    "claude-3-7": Model(64_000, budget=True, schemas=False),
+    "claude-opus-4": Model(32_000, budget=True, schemas=False),
+    "claude-sonnet-4": Model(64_000, budget=True, schemas=False),
+    "claude-sonnet-4-5": Model(64_000, budget=True),
     "claude-haiku-4-5": Model(64_000, budget=True),
     "claude-opus-4-5": Model(64_000, budget=True, efforts=LEVELS[:3]),
     "claude-opus-4-6": Model(128_000, budget=True, adaptive=True, efforts=("low", "medium", "high", "max")),
