@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -128,6 +129,29 @@ def test_pauses_are_kept_and_do_not_hold_the_worker(port: int):
     assert all(body.count(b"data: ") == 13 for body in bodies)
     assert 0.5 <= took < 5  # one after the other they would take that long at least
     assert ticks(port) < 1000
+
+
+def test_many_vectors_do_not_hold_the_worker(port: int):
+    ticks(port)
+    began = time.monotonic()
+    body = {"model": "text-embedding-3-large", "input": [f"text {number}" for number in range(100)]}
+    assert len(posted(port, "openai/v1/embeddings", json.dumps(body).encode())["data"]) == 100
+    assert ticks(port) < (time.monotonic() - began) * 1000 / 3
+
+
+def test_the_echo_tells_path_and_chunked_body_as_they_were_sent(port: int):
+    told = posted(port, "openai/v1/echo/%C3%BC/a%2Fb//c?x=%20+&y", iter([b"one ", b"two"]))
+    assert told["path"] == "/sandbox/openai/v1/echo/%C3%BC/a%2Fb//c"
+    assert (told["query"], told["body"]) == ("x=%20+&y", "one two")
+    assert told["headers"]["transfer-encoding"] == "chunked"
+
+
+def posted(port: int, path: str, body: bytes | Iterator[bytes]) -> Any:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection.request("POST", f"/sandbox/{path}", body, {"Authorization": f"Bearer {KEY}"})
+    told = json.loads(connection.getresponse().read())
+    connection.close()
+    return told
 
 
 def received_chunked(connection: socket.socket) -> bytes:
