@@ -1,8 +1,9 @@
-"""Chat in Anthropic's words: what holds for every call, beside the recorded ones."""
+"""Calls in Anthropic's words: what holds for every one of them, beside the recorded ones."""
 
 import copy
 import json
 import re
+import time
 from contextlib import suppress
 
 import pytest
@@ -10,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from providers.catalog import PROVIDERS
-from providers.errors import Garbled, Unrenderable
+from providers.errors import Garbled, NotSupported, Unrenderable
+from providers.fields import render
+from providers.formats.anthropic.complete import FIELDS
 from providers.formats.anthropic.models import model_of
 from providers.formats.anthropic.names import ALLOWED, Names
 from providers.types import Ask, Credential, Reading, Usage
@@ -185,6 +188,28 @@ def test_a_stream_adds_up_to_the_whole_answer(message, strict, places):
     assert not learnt.partial
 
 
+SCHEMA = {"type": "json_schema", "json_schema": {"schema": {"type": "object"}}}
+
+
+@given(inputs, st.booleans(), st.lists(st.integers(0, 2000), max_size=6))
+def test_a_streamed_object_of_an_older_model_is_the_whole_one(given_input, strict, places):
+    older = "claude-3-haiku-20240307"
+    body = {"model": older, "response_format": SCHEMA, "stream_options": {"include_usage": True}}
+    call = ask(body, strict=strict)
+    block = {"type": "tool_use", "id": "t", "name": "json_tool_call", "input": given_input}
+    message = {"id": "m", "model": older, "content": [block], "stop_reason": "tool_use"}
+    message |= {"stop_sequence": None, "stop_details": None, "usage": {"input_tokens": 5, "output_tokens": 7}}
+    whole = json.loads(ANTHROPIC.answer(FN, call, json.dumps(message).encode(), known := Reading()))
+    data = b"".join(b"data: %s\n\n" % json.dumps(e).encode() for e in streamed(message))
+    told = assembled(b"".join(ANTHROPIC.stream(FN, call, pieces(data, places), learnt := Reading())))
+    for answer in (whole, told):
+        choice = answer["choices"][0]
+        assert json.loads(choice["message"]["content"]) == given_input
+        assert choice["finish_reason"] == ("stop" if strict else "end_turn")
+        assert "tool_calls" not in choice["message"]
+    assert (known.usage, known.finish) == (learnt.usage, learnt.finish)
+
+
 def without_spaces(calls):
     """Calls with their arguments as values: how they are spaced is the provider's."""
     return [
@@ -200,6 +225,115 @@ def learnt_from(*told):
     assert told
     return reading
 
+
+# Text completions
+
+COMPLETE = "complete"
+
+
+def completing(body, *, strict=True):
+    return Ask("completions", {"prompt": "Hi", **body}, b"", body["model"], strict=strict)
+
+
+@given(
+    st.lists(words, max_size=4),
+    st.sampled_from(["stop_sequence", "max_tokens"]),
+    st.booleans(),
+    st.booleans(),
+    st.lists(st.integers(0, 2000), max_size=6),
+)
+def test_a_streamed_completion_adds_up_to_the_whole_one(texts, reason, strict, echo, places):
+    call = completing({"model": "claude-2", "echo": echo}, strict=strict)
+    ending = {"stop_reason": reason, "stop": "END" if reason == "stop_sequence" else None}
+    common = {"type": "completion", "id": "c", "model": "claude-2.1"}
+    body = json.dumps({**common, **ending, "completion": "".join(texts)}).encode()
+    whole = json.loads(ANTHROPIC.answer(COMPLETE, call, body, known := Reading()))
+    events = [{**common, "completion": text, "stop_reason": None, "stop": None} for text in texts]
+    events.append({**common, **ending, "completion": ""})
+    data = b"".join(b"event: completion\r\ndata: %s\r\n\r\n" % json.dumps(e).encode() for e in events)
+    told = b"".join(ANTHROPIC.stream(COMPLETE, call, pieces(data, places), learnt := Reading()))
+    *chunks, done = told.decode().split("\n\n")[:-1]
+    chunks = [json.loads(chunk.removeprefix("data: ")) for chunk in chunks]
+    text = "".join(chunk["choices"][0]["text"] for chunk in chunks)
+    assert done == "data: [DONE]"
+    assert {**chunks[-1]["choices"][0], "text": text} == whole["choices"][0]
+    assert {(chunk["id"], chunk["model"]) for chunk in chunks} == {(whole["id"], whole["model"])}
+    assert (known.model, known.usage, known.finish) == (learnt.model, learnt.usage, learnt.finish)
+
+
+@pytest.mark.parametrize(
+    ("conversation", "prompt"),
+    [
+        (
+            [{"role": "system", "content": "Be brief."}, *HI],
+            "Be brief.\n\nHuman: Hi\n\nAssistant:",
+        ),
+        (
+            [*HI, {"role": "assistant", "content": "Hello"}, {"role": "user", "content": "And?"}],
+            "\n\nHuman: Hi\n\nAssistant: Hello\n\nHuman: And?\n\nAssistant:",
+        ),
+        (
+            [*HI, {"role": "assistant", "content": "Hel"}],
+            "\n\nHuman: Hi\n\nAssistant: Hel",
+        ),
+        (
+            [{"role": "user", "content": [{"type": "text", "text": t} for t in ("One", "Two")]}],
+            "\n\nHuman: One\n\nTwo\n\nAssistant:",
+        ),
+    ],
+)
+def test_a_conversation_is_one_text_to_the_oldest_models(conversation, prompt):
+    body, _ = render(FIELDS, ask({"model": "claude-2.1", "messages": conversation}))
+    assert body["prompt"] == prompt
+
+
+def test_the_oldest_models_read_text_only():
+    part = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
+    with pytest.raises(Unrenderable, match="text only"):
+        render(FIELDS, ask({"model": "claude-2", "messages": [{"role": "user", "content": [part]}]}))
+
+
+@pytest.mark.parametrize(
+    ("model", "path"),
+    [
+        ("claude-2", "/complete"),
+        ("claude-2.0", "/complete"),
+        ("claude-instant-v1", "/complete"),
+        ("claude-3-haiku-20240307", "/messages"),
+        ("claude-sonnet-4-5", "/messages"),
+    ],
+)
+def test_only_the_oldest_models_are_asked_at_the_completion_endpoint(model, path):
+    request = ANTHROPIC.request(COMPLETE, completing({"model": model}), Credential("k"))
+    assert request.url == f"https://api.anthropic.com/v1{path}"
+
+
+@pytest.mark.parametrize("prompt", [[], ["a", "b"], [1, 2], [[1], [2]], {}, 1, None])
+def test_a_prompt_that_is_not_one_text_is_refused(prompt):
+    call = completing({"model": "claude-2", "prompt": prompt})
+    with pytest.raises(Unrenderable, match="prompt"):
+        ANTHROPIC.request(COMPLETE, call, Credential("k"))
+
+
+@pytest.mark.parametrize("fn", ["embed", "imageGenerate", "createSpeech"])
+def test_what_anthropic_does_not_do_is_not_advertised(fn):
+    with pytest.raises(NotSupported, match=f"{fn} is not supported by anthropic"):
+        ANTHROPIC.request(fn, ask({"messages": HI}), Credential("k"))
+
+
+def test_answers_are_dated_in_seconds():
+    message = {"id": "m", "model": MODEL, "content": [], "stop_reason": "end_turn"}
+    before = int(time.time())
+    whole = json.loads(ANTHROPIC.answer(FN, ask({}), json.dumps(message).encode(), Reading()))
+    data = json.dumps({"completion": "Hi", "stop_reason": "max_tokens"}).encode()
+    chunk, _ = ANTHROPIC.stream(
+        COMPLETE, completing({"model": "claude-2"}), [b"data: %s\n\n" % data], Reading()
+    )
+    for created in (whole["created"], json.loads(chunk[len("data: ") :])["created"]):
+        assert before <= created <= time.time()
+
+
+# What is learnt on the way
 
 START = {
     "type": "message_start",
@@ -292,7 +426,7 @@ def test_any_call_is_rendered_or_refused_and_left_as_it_was(model, conversation,
     with suppress(Unrenderable):
         request = ANTHROPIC.request(FN, ask(body), Credential("k"))
         assert isinstance(json.loads(request.body)["messages"], list)
-        assert set(request.ignored) <= set(body)
+        assert {name.partition(".")[0] for name in request.ignored} <= set(body)
     assert body == before
 
 
@@ -332,11 +466,31 @@ def test_any_json_in_a_stream_ends_in_an_answer_or_a_problem(events):
     assert not reading.ended
 
 
+@given(
+    st.lists(
+        st.dictionaries(
+            st.sampled_from(["completion", "stop_reason", "error", "id", "type", "stop"]),
+            anything,
+            max_size=4,
+        )
+        | anything,
+        max_size=4,
+    )
+)
+def test_any_json_in_a_stream_of_completions_ends_in_an_answer_or_a_problem(events):
+    reading = Reading()
+    data = [b"data: %s\n\n" % json.dumps(event).encode() for event in events]
+    told = b"".join(ANTHROPIC.stream(COMPLETE, completing({"model": "claude-2"}), data, reading))
+    assert told.endswith(b"data: [DONE]\n\n") == reading.ended
+
+
 @given(anything | st.dictionaries(event_key, event_value, max_size=4))
 def test_any_json_is_an_answer_or_garbled_and_any_error_has_a_message(said):
     body = json.dumps(said).encode()
     with pytest.raises(Garbled):
         ANTHROPIC.answer(FN, ask({}), body, Reading())
+    with pytest.raises(Garbled):
+        ANTHROPIC.answer(COMPLETE, completing({"model": "claude-2"}), body, Reading())
     for provider in PROVIDERS.values():
         assert provider.problem(FN, 500, body).message
 
@@ -433,6 +587,45 @@ def test_a_forced_tool_is_not_put_beside_a_budget():
     tools = [{"type": "function", "function": {"name": "w"}}]
     body = sent(reasoning_effort="high", tools=tools, tool_choice="required")
     assert "thinking" not in body
+
+
+W = {"type": "function", "function": {"name": "w"}}
+
+
+@pytest.mark.parametrize(
+    ("asked", "choice"),
+    [
+        ({"tool_choice": "auto"}, {"type": "auto"}),
+        ({"tool_choice": "none"}, {"type": "none"}),
+        ({"tool_choice": "required"}, {"type": "any"}),
+        ({"tool_choice": W}, {"type": "tool", "name": "w"}),
+        ({"tool_choice": "none", "parallel_tool_calls": False}, {"type": "none"}),
+        (
+            {"tool_choice": "required", "parallel_tool_calls": False},
+            {"type": "any", "disable_parallel_tool_use": True},
+        ),
+        ({"parallel_tool_calls": False}, {"type": "auto", "disable_parallel_tool_use": True}),
+    ],
+)
+def test_a_choice_of_tools_is_told_in_anthropics_words(asked, choice):
+    assert sent(tools=[W], **asked)["tool_choice"] == choice
+
+
+@pytest.mark.parametrize(
+    ("model", "by_tool"),
+    [
+        ("claude-3-haiku-20240307", True),
+        ("claude-opus-4-1-20250805", True),
+        ("claude-sonnet-4-20250514", True),
+        ("claude-sonnet-4-5-20250929", False),
+        ("claude-haiku-4-5", False),
+        ("claude-newer-than-this-table", False),
+        ("someone-elses-model", True),
+    ],
+)
+def test_older_models_take_a_schema_as_a_tool(model, by_tool):
+    body = sent(model=model, response_format=SCHEMA)
+    assert ("tools" in body, "output_config" in body) == (by_tool, not by_tool)
 
 
 @pytest.mark.parametrize("user", ["jane@example.com", "+47 123 45 678", "  jane@example.com "])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from providers.formats.anthropic import json_tool
 from providers.formats.anthropic.names import Names
 from providers.json_text import dumps
 from providers.types import JSON, Ask, Provider
@@ -25,6 +26,7 @@ EXTRAS = ("container", "context_management", "diagnostics")
 
 def read_answer(provider: Provider, ask: Ask, answer: JSON) -> JSON:
     """The completion. Raises what reading another shape raises."""
+    answer = json_tool.told_as_text(answer) if json_tool.is_used(ask) else answer
     reason = answer.get("stop_reason") or "end_turn"
     choice: JSON = {
         "index": 0,

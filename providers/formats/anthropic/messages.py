@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from providers.errors import Unrenderable
+from providers.fields import DROPPED, Via
 from providers.formats.anthropic.kept import kept_blocks
 from providers.formats.anthropic.models import model_of
 from providers.formats.anthropic.names import Names
@@ -19,6 +20,8 @@ from providers.json_text import loads
 from providers.types import JSON, Ask
 
 JSON_ONLY = "Answer with one JSON object and nothing else."
+PLACELESS = ("name", "audio")  # what a message may hold and Anthropic has no place for
+RESULTS = ("tool", "function")  # whose name is their function's, known by the call
 
 
 def render_conversation(messages: Any, ask: Ask) -> JSON:
@@ -151,3 +154,16 @@ def _text_alone(blocks: list[JSON]) -> str:
         if len(blocks) == 1 and only.keys() == {"type", "text"} and only["type"] == "text"
         else ""
     )
+
+
+def left_out(name: str) -> Via:
+    """Whether a message holds what goes by this name; for the record."""
+
+    def render(value: Any, ask: Ask) -> Any:
+        return DROPPED if any(_holds(message, name) for message in ask.body["messages"]) else None
+
+    return render
+
+
+def _holds(message: Any, name: str) -> bool:
+    return message.get("role") not in RESULTS and message.get(name) is not None

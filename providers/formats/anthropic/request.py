@@ -10,7 +10,9 @@ from typing import Any
 
 from providers.errors import Unrenderable
 from providers.fields import DROPPED, Field, read_elsewhere
-from providers.formats.anthropic.messages import render_conversation
+from providers.formats.anthropic import json_tool
+from providers.formats.anthropic.messages import PLACELESS, left_out, render_conversation
+from providers.formats.anthropic.models import model_of
 from providers.formats.anthropic.schema import render_schema
 from providers.formats.anthropic.thinking import (
     effort_of_budget,
@@ -77,13 +79,19 @@ def render_count(n: Any, ask: Ask) -> None:
 def render_format(wanted: Any, ask: Ask) -> Any:
     """A JSON schema; `json_object` has no counterpart and becomes a sentence of the system prompt."""
     match wanted:
-        case {"type": "json_schema", "json_schema": {"schema": dict(schema)}}:
-            return {"type": "json_schema", "schema": render_schema(schema)}
-        case {"type": "json_schema", "schema": dict()}:
-            return wanted
         case {"type": "text" | "json_object"}:
             return None
-    raise Unrenderable("response_format must be of type text, json_object or json_schema with a schema.")
+        case {"type": "json_schema", "json_schema": {"schema": dict(schema)}}:
+            wanted = {"type": "json_schema", "schema": render_schema(schema)}
+        case {"type": "json_schema", "schema": dict()}:
+            pass
+        case _:
+            raise Unrenderable(
+                "response_format must be of type text, json_object or json_schema with a schema."
+            )
+    if model_of(ask.model).schemas:
+        return wanted
+    return None if json_tool.is_used(ask) else DROPPED
 
 
 def render_service_tier(tier: Any, ask: Ask) -> Any:
@@ -99,6 +107,7 @@ def render_object(value: Any, ask: Ask) -> Any:
 FIELDS = (
     Field("model", via=render_model, always=True),
     Field("messages", to="*", via=render_conversation, always=True),
+    *(Field(f"messages.{name}", via=left_out(name), always=True) for name in PLACELESS),
     Field("max_tokens", via=render_limit, always=True),
     Field("max_completion_tokens", via=read_elsewhere),
     Field("stream"),
@@ -119,6 +128,8 @@ FIELDS = (
     Field("thinking", to="output_config.effort", via=effort_of_budget),
     Field("reasoning_effort", to="output_config.effort", via=effort_of_effort),
     Field("response_format", to="output_config.format", via=render_format),
+    Field("response_format", to="tools", via=json_tool.render_tool),
+    Field("response_format", to="tool_choice", via=json_tool.render_choice),
     Field("output_config", to="output_config.*", via=render_object),
     Field("user", to="metadata.user_id", via=render_user),
     Field("metadata", to="metadata.user_id", via=render_metadata),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from providers.formats.anthropic import json_tool
 from providers.formats.anthropic.answer import (
     annotations_of,
     extras_of,
@@ -26,6 +27,7 @@ class MessageReader:
     def __init__(self, provider: Provider, ask: Ask) -> None:
         self.slug = provider.slug
         self.names = Names.of(ask)
+        self.by_tool = json_tool.is_used(ask)
         self.usage: JSON = {}
         self.block: JSON = {}
         self.tools = -1
@@ -58,6 +60,8 @@ class MessageReader:
         yield Event(id=message.get("id", ""), model=message.get("model", ""), usage=usage)
 
     def _start(self, index: int, block: JSON) -> Iterator[Event]:
+        if self.by_tool and json_tool.is_answer(block):
+            block = {**block, "type": json_tool.NAME}
         self.block, self.partial, self.citations, self.text_start = block, "", [], self.text_end
         match block["type"]:
             case "tool_use":
@@ -68,21 +72,17 @@ class MessageReader:
             case "text" | "thinking":
                 if block.get(block["type"]):
                     yield from self._delta(index, {**block, "type": f"{block['type']}_delta"})
-            case "server_tool_use":
-                pass  # told when its input is whole
+            case "server_tool_use" | json_tool.NAME:
+                pass  # told when its input is whole, or as text
             case _:
                 yield Event({"content_blocks": [{"index": index, "delta": block}]})
 
     def _delta(self, index: int, delta: JSON) -> Iterable[Event]:
         match delta["type"]:
             case "text_delta":
-                text = delta["text"]
-                self.text_end += len(text)
-                return (
-                    Event({"content": text, "content_blocks": [{"index": index, "delta": {"text": text}}]}),
-                )
+                return (self._text(index, delta["text"]),)
             case "input_json_delta":
-                return self._input(delta["partial_json"])
+                return self._input(index, delta["partial_json"])
             case "thinking_delta":
                 text = delta["thinking"]
                 blocks = [{"index": index, "delta": {"thinking": text}}]
@@ -97,12 +97,19 @@ class MessageReader:
                 )
         return ()
 
-    def _input(self, partial: str) -> Iterable[Event]:
+    def _text(self, index: int, text: str) -> Event:
+        self.text_end += len(text)
+        return Event({"content": text, "content_blocks": [{"index": index, "delta": {"text": text}}]})
+
+    def _input(self, index: int, partial: str) -> Iterable[Event]:
         """Input of the open block: a client's tool is told at once, a server's when it is whole."""
         self.partial += partial
-        if not partial or self.block.get("type") != "tool_use":
-            return ()
-        return (self._arguments(partial),)
+        match self.block.get("type"):
+            case "tool_use" if partial:
+                return (self._arguments(partial),)
+            case json_tool.NAME if partial:
+                return (self._text(index, partial),)
+        return ()
 
     def _arguments(self, text: str) -> Event:
         return Event({"tool_calls": [{"index": self.tools, "function": {"arguments": text}}]})
@@ -111,6 +118,8 @@ class MessageReader:
         kind = self.block.get("type")
         if kind == "tool_use" and not self.partial:
             yield self._arguments(dumps(self.block.get("input") or {}).decode())
+        if kind == json_tool.NAME and not self.partial:
+            yield self._text(index, dumps(self.block.get("input") or {}).decode())
         if kind == "server_tool_use":
             whole = {**self.block, "input": loads(self.partial) if self.partial else self.block.get("input")}
             yield Event({"content_blocks": [{"index": index, "delta": whole}]})
@@ -125,6 +134,7 @@ class MessageReader:
         if refusal := refusal_of(delta):
             yield Event({"refusal": refusal})
         reason = delta.get("stop_reason") or "end_turn"
+        reason = json_tool.reason_of(reason) if self.by_tool else reason
         yield Event(
             finish=finish_of(reason),
             native_finish=reason,

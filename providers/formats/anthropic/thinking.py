@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from providers.fields import DROPPED
+from providers.formats.anthropic import json_tool
 from providers.formats.anthropic.models import LEVELS, Model, model_of
 from providers.types import JSON, Ask
 
@@ -64,13 +65,15 @@ def _budget(effort: Any, ask: Ask) -> JSON | None:
     limit too small for it, and after a turn that called tools and lost its thinking."""
     asked = BUDGETS.get(effort, 0) if isinstance(effort, str) else 0
     budget = min(asked, limit_of(ask) - 1)
-    if budget < SMALLEST_BUDGET or _is_forced(ask.body.get("tool_choice")) or _lost_thinking(ask):
+    if budget < SMALLEST_BUDGET or _has_forced_tool(ask) or _lost_thinking(ask):
         return None
     return {"type": "enabled", "budget_tokens": budget}
 
 
-def _is_forced(choice: Any) -> bool:
-    return choice is not None and choice not in ("auto", "none") and choice != {"type": "auto"}
+def _has_forced_tool(ask: Ask) -> bool:
+    choice = ask.body.get("tool_choice")
+    forced = choice is not None and choice not in ("auto", "none") and choice != {"type": "auto"}
+    return forced or json_tool.is_used(ask)
 
 
 def _lost_thinking(ask: Ask) -> bool:

@@ -69,14 +69,14 @@ def _web_search(options: Any) -> JSON:
 
 def render_choice(choice: Any, ask: Ask) -> Any:
     """tool_choice, or the legacy function_call; sent only where there are tools, else refused upstream."""
-    if not _has_tools(ask):
+    if not has_tools(ask):
         return None
     return _choice(Names.of(ask), choice) or DROPPED
 
 
 def render_parallel(parallel: Any, ask: Ask) -> JSON | None:
     """parallel_tool_calls is part of the choice there, but not of the choice of none."""
-    if not _has_tools(ask):
+    if not has_tools(ask):
         return None
     choice = ask.body.get("tool_choice")
     choice = ask.body.get("function_call") if choice is None else choice
@@ -86,7 +86,8 @@ def render_parallel(parallel: Any, ask: Ask) -> JSON | None:
     return {**rendered, "disable_parallel_tool_use": not parallel}
 
 
-def _has_tools(ask: Ask) -> bool:
+def has_tools(ask: Ask) -> bool:
+    """Whether the client brings tools of its own."""
     body = ask.body
     return bool(body.get("tools") or body.get("functions")) or body.get("web_search_options") is not None
 
