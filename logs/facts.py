@@ -35,12 +35,9 @@ def encoded(facts: Mapping[str, Any]) -> bytes:
 
 def first(names: Any) -> list[str]:
     """As many of a list of names as LISTED_BYTES hold."""
-    kept, left = [], LISTED_BYTES
-    for name in names or ():
-        left -= len(dumped(name)) + 1
-        if left < 0:
-            break
-        kept.append(name)
+    kept = list(names or ())
+    while (size := len(dumped(kept))) > LISTED_BYTES:
+        kept = kept[: len(kept) * LISTED_BYTES // size]
     return kept
 
 

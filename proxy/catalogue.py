@@ -24,6 +24,7 @@ from logs.models import KnownModel
 from prices import listing
 from prices.listing import Names
 from providers.types import JSON
+from proxy.apart_child import Bytes
 from proxy.turns import Turn
 
 PATIENCE = 10.0  # seconds a caller waits for the databases
@@ -42,7 +43,7 @@ class Reach(NamedTuple):
     custom_host: str
 
 
-def models(workspace_id: str | None) -> bytes:
+def models(workspace_id: str | None) -> Bytes:
     """The answer's body, JSON. Raises DirectoryAway; waits for the databases beside the loop."""
     if not workspace_id:  # an organisation's key
         return written([], {})
@@ -54,12 +55,12 @@ def models(workspace_id: str | None) -> bytes:
         raise DirectoryAway from error
 
 
-def reading(workspace_id: str) -> "Future[bytes]":
+def reading(workspace_id: str) -> "Future[Bytes]":
     """The reading that is under way for a workspace, begun now if there is none: an answer can be large."""
     with _lock:
         if (under_way := _under_way.get(workspace_id)) is not None:
             return under_way
-        begun = _under_way[workspace_id] = Future[bytes]()
+        begun = _under_way[workspace_id] = Future[Bytes]()
     try:
         directory.runner(lambda: read(workspace_id, begun))
     except RuntimeError as error:  # no thread could be started
@@ -70,10 +71,10 @@ def reading(workspace_id: str) -> "Future[bytes]":
 
 
 _lock = threading.Lock()
-_under_way: "dict[str, Future[bytes]]" = {}
+_under_way: "dict[str, Future[Bytes]]" = {}
 
 
-def read(workspace_id: str, begun: "Future[bytes]") -> None:
+def read(workspace_id: str, begun: "Future[Bytes]") -> None:
     try:
         found = reached(workspace_id)
         begun.set_result(written(found, price_list(found)))
@@ -103,24 +104,26 @@ def price_list(found: Iterable[Reach]) -> Names:
         return {}
 
 
-def written(found: Iterable[Reach], priced: Names) -> bytes:
-    """The whole list as JSON, in pieces between which others have their turn."""
-    turn, total, pieces = Turn(), 0, []
+def written(found: Iterable[Reach], priced: Names) -> Bytes:
+    """The whole list as JSON, written piece by piece: others have their turn between two."""
+    turn, total, body = Turn(), 0, bytearray(b'{"object":"list","data":[')
     for each in found:
         names = known(each, priced)
-        total += len(names)
         for start in range(0, len(names), TOGETHER):
             entries = [entry(each, name) for name in names[start : start + TOGETHER]]
-            pieces.append(orjson.dumps(entries)[1:-1])
+            body += b"," if total else b""
+            body += orjson.dumps(entries)[1:-1]
+            total += len(entries)
             turn.offer()
-    return b'{"object":"list","total":%d,"data":[%s]}' % (total, b",".join(pieces))
+    body += b'],"total":%d}' % total
+    return body
 
 
 def known(reach: Reach, priced: Names) -> list[str]:
     """The models of a virtual key, in order."""
-    rows = list(KnownModel.objects.filter(virtual_key_id=reach.id).values_list("model", "listed_at"))
-    names = {name for name, _ in rows}
-    if not reach.custom_host and all(listed_at is None for _, listed_at in rows):
+    ours = KnownModel.objects.filter(virtual_key_id=reach.id)
+    names = set(ours.values_list("model", flat=True))
+    if not (reach.custom_host or ours.filter(listed_at__isnull=False).exists()):
         names.update(priced.get(reach.provider, ()))
     return sorted(names)
 
