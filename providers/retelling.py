@@ -63,7 +63,7 @@ def stream(
             elif (event := heard(tap, provider, frame, reading, told)) is None:
                 return
             else:
-                yield retelling.told(frame, event)
+                yield from retelling.told(frame, event)
     except Garbled as error:
         reading.problem = invalid(provider.slug, error.message.encode())
 
@@ -93,19 +93,20 @@ class _Retelling:
         # A line break within an event's JSON is escaped, so this is where an event begins.
         return b"data: " + self.name + raw[len(EVENT) :].replace(b"\n\ndata: {", b"\n\ndata: " + self.name)
 
-    def told(self, frame: Frame, event: JSON) -> bytes:
-        """One event. Its usage is kept for the end; empty if there is nothing else in it."""
+    def told(self, frame: Frame, event: JSON) -> Iterator[bytes]:
+        """One event. Its usage is kept for the end; nothing if there is nothing else in it."""
         if isinstance(event.get("usage"), dict):
             self.usage = {name: event[name] for name in (*HEAD, "usage") if name in event}
             event = {name: value for name, value in event.items() if name != "usage"}
             if not event.get("choices"):
-                return b""
+                return
         if not event:
-            return frame.raw
+            yield frame.raw
+            return
         event = self._without_role(event) if self.opened else event
         self.opened = self.opened or bool(event.get("choices"))
         rest = dumps(event)[1:]
-        return b"data: %s%s\n\n" % (b"{" if "provider" in event else self.name, rest)
+        yield b"data: %s%s\n\n" % (b"{" if "provider" in event else self.name, rest)
 
     def counted(self) -> bytes:
         """The chunk of usage, where the client asked for it."""
