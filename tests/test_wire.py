@@ -131,12 +131,14 @@ def passed_on(exchange):
 
 
 def told(items, head):
-    """The chunks a stream consists of, without their head and their time, and whether [DONE] ends them."""
+    """The chunks a stream consists of, without head, time and comments, and whether [DONE] ends them."""
     *events, rest = b"".join(items).split(b"\n\n")
     assert rest == b""
     done = events[-1:] == [b"data: [DONE]"]
     chunks = []
     for event in events[: len(events) - done]:
+        if event.startswith(b":"):
+            continue
         assert event.startswith(b"data: ")
         chunk = json.loads(event[6:])
         if "created" not in head:

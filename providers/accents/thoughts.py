@@ -1,4 +1,4 @@
-"""The text of a model's thinking, for providers that call it `reasoning`: under the common form's name, too."""
+"""The text of a model's thinking, for providers that call it `reasoning`: as `reasoning_content`, too."""
 
 from typing import Any
 
