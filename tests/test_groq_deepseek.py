@@ -44,8 +44,8 @@ def test_neither_offers_completions_or_embeddings(slug, fn):
 @pytest.mark.parametrize("slug", BOTH)
 def test_a_call_that_differs_in_nothing_goes_on_as_it_came(slug):
     raw = (
-        b'{ "model": "some-model",\n "messages": [{"role": "user", "content": "\\"developer\\", '
-        b'\\"reasoning_content\\""},\n {"role": "assistant", "content": "So?"}], "seed": 12345678901234567890 }'
+        b'{ "model": "some-model",\n "messages": [{"role": "user", "content": "\\"developer\\", \\"n\\""},\n'
+        b' {"role": "assistant", "content": "So?"}], "seed": 12345678901234567890 }'
     )
     assert sent(slug, raw).body == raw
 
