@@ -47,9 +47,11 @@ def models(workspace_id: str | None) -> Bytes:
     """The answer's body, JSON. Raises DirectoryAway; waits for the databases beside the loop."""
     if not workspace_id:  # an organisation's key
         return written([], {})
+    under_way = reading(workspace_id)
     try:
-        return reading(workspace_id).result(PATIENCE)
+        return under_way.result(PATIENCE)
     except (DatabaseError, TimeoutError) as error:
+        forget(workspace_id, under_way)  # one that hangs is not to be waited for again
         if seldom.now("away"):
             logger.warning("The models of a workspace could not be read: %s", error or "no answer in time")
         raise DirectoryAway from error
@@ -64,7 +66,7 @@ def reading(workspace_id: str) -> "Future[Bytes]":
     try:
         directory.runner(lambda: read(workspace_id, begun))
     except RuntimeError as error:  # no thread could be started
-        del _under_way[workspace_id]
+        forget(workspace_id, begun)
         begun.set_exception(DirectoryAway())
         raise DirectoryAway from error
     return begun
@@ -81,6 +83,12 @@ def read(workspace_id: str, begun: "Future[Bytes]") -> None:
     except Exception as error:  # noqa: BLE001 - whatever it was, those who wait must be told
         begun.set_exception(error)
     finally:
+        forget(workspace_id, begun)
+
+
+def forget(workspace_id: str, begun: "Future[Bytes]") -> None:
+    """Whoever asks from now on has the workspace read anew."""
+    if _under_way.get(workspace_id) is begun:
         del _under_way[workspace_id]
 
 

@@ -382,12 +382,16 @@ def test_a_database_that_is_away_is_nobodys_fault_but_ours(workspace, monkeypatc
     assert json.loads(catalogue.models(str(workspace.pk)))["total"] == 0
 
 
-def test_nobody_waits_for_a_database_without_end(workspace, monkeypatch):
-    monkeypatch.setattr(catalogue, "PATIENCE", 0.01)
-    monkeypatch.setattr(directory, "runner", lambda work: None)
-    monkeypatch.setattr(catalogue, "_under_way", {})
-    with pytest.raises(DirectoryAway):
-        catalogue.models(str(workspace.pk))
+def test_nobody_waits_for_a_database_without_end_nor_twice_for_a_reading_that_hangs(workspace, monkeypatch):
+    works = []
+    with monkeypatch.context() as hanging:
+        hanging.setattr(catalogue, "PATIENCE", 0.01)
+        hanging.setattr(directory, "runner", works.append)
+        with pytest.raises(DirectoryAway):
+            catalogue.models(str(workspace.pk))
+    assert json.loads(catalogue.models(str(workspace.pk)))["total"] == 0
+    works[0]()
+    assert json.loads(catalogue.models(str(workspace.pk)))["total"] == 0
 
 
 def test_who_asks_meanwhile_shares_the_reading(workspace, monkeypatch):
