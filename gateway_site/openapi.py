@@ -9,8 +9,9 @@ from typing import Any
 JSON = dict[str, Any]
 
 ABOUT = """\
-One API for many providers, in the words of OpenAI's Chat Completions. Portkey's and OpenAI's SDKs work
-against it with nothing but the base URL changed. Every call is on record.
+One API for many providers, in OpenAI's words. Portkey's and OpenAI's SDKs work against it with nothing but
+the base URL changed, and what it has no words for passes to the provider as it is, so Anthropic's SDK works,
+too. Every call is on record.
 
 A call says which stored provider key it uses, a *virtual key*, in one of three ways: the header
 `x-portkey-virtual-key: slug`, the header `x-portkey-provider: @slug`, or a model written `@slug/model`.
@@ -72,6 +73,30 @@ SCHEMAS: JSON = {
             "tools": {"type": "array", "items": {"type": "object", "additionalProperties": True}},
         },
     },
+    "CompletionRequest": {
+        "type": "object",
+        "description": "OpenAI's Completions. What is not named here is passed on as it is.",
+        "required": ["model", "prompt"],
+        "additionalProperties": True,
+        "properties": {
+            "model": {"type": "string"},
+            "prompt": {"description": "A text, or a list where the provider takes several at once."},
+            "max_tokens": {"type": "integer"},
+            "stream": {"type": "boolean", "default": False},
+        },
+    },
+    "EmbeddingRequest": {
+        "type": "object",
+        "description": "OpenAI's Embeddings. What is not named here is passed on as it is.",
+        "required": ["model", "input"],
+        "additionalProperties": True,
+        "properties": {
+            "model": {"type": "string"},
+            "input": {"description": "A text or a list of texts."},
+            "dimensions": {"type": "integer"},
+            "encoding_format": {"type": "string", "enum": ["float", "base64"], "default": "float"},
+        },
+    },
     "Error": {
         "type": "object",
         "description": "`message` or `error.message` says what happened.",
@@ -84,34 +109,78 @@ SCHEMAS: JSON = {
     },
 }
 
-CHAT_COMPLETIONS: JSON = {
-    "operationId": "chatComplete",
-    "summary": "Ask a model, in OpenAI's words, whichever provider answers",
-    "tags": ["Calls"],
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": {"$ref": "#/components/schemas/ChatRequest"},
-                "examples": CHAT_EXAMPLES,
-            }
-        },
-    },
-    "parameters": [{"$ref": f"#/components/parameters/{name}"} for name in HEADERS],
-    "responses": {
-        "200": {
-            "description": "The model's answer, whole or as a stream of events",
-            "content": ANY_JSON | STREAM,
-        },
-        "400": {"description": "The request cannot be carried out as it stands", "content": ERROR},
-        "401": {"description": "The API key is unknown or has expired", "content": ERROR},
-        "408": {"description": "The provider did not answer in time", "content": ERROR},
-        "413": {"description": "The body is too large", "content": ERROR},
-        "501": {"description": "The provider, or this version, cannot do what was asked", "content": ERROR},
-        "502": {"description": "The provider could not be reached, or not be understood", "content": ERROR},
-        "503": {"description": "Nobody can be served just now; try again", "content": ERROR},
-        "default": {"description": "The provider's own error, under its own status", "content": ERROR},
-    },
+PROMPT = {"model": "@openai-sandbox/gpt-3.5-turbo-instruct", "prompt": "Say this is a test"}
+INPUT = {"model": "@openai-sandbox/text-embedding-3-small", "input": "A gatehouse", "dimensions": 8}
+
+PARAMETERS = [{"$ref": f"#/components/parameters/{name}"} for name in HEADERS]
+REFUSALS: JSON = {
+    "400": {"description": "The request cannot be carried out as it stands", "content": ERROR},
+    "401": {"description": "The API key is unknown or has expired", "content": ERROR},
+    "403": {"description": "The API key, or the virtual key, does not allow this", "content": ERROR},
+    "408": {"description": "The provider did not answer in time", "content": ERROR},
+    "413": {"description": "The body is too large", "content": ERROR},
+    "501": {"description": "This version cannot do what was asked", "content": ERROR},
+    "503": {"description": "Nobody can be served just now; try again", "content": ERROR},
+    "default": {"description": "The provider's own error, under its own status", "content": ERROR},
+}
+
+
+def call(name: str, summary: str, answer: str, content: JSON, body: JSON | None = None) -> JSON:
+    """An operation of the data plane."""
+    told: JSON = {"operationId": name, "summary": summary, "tags": ["Calls"], "parameters": PARAMETERS}
+    if body:
+        told["requestBody"] = {"required": True, "content": body}
+    return {**told, "responses": {"200": {"description": answer, "content": content}, **REFUSALS}}
+
+
+def asked(schema: str, examples: JSON) -> JSON:
+    """A JSON body of a schema."""
+    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}, "examples": examples}}
+
+
+CHAT_COMPLETIONS = call(
+    "chatComplete",
+    "Ask a model, in OpenAI's words, whichever provider answers",
+    "The model's answer, whole or as a stream of events",
+    ANY_JSON | STREAM,
+    asked("ChatRequest", CHAT_EXAMPLES),
+)
+COMPLETIONS = call(
+    "complete",
+    "Have a text completed, also by models that only know conversations",
+    "The text, whole or as a stream of events",
+    ANY_JSON | STREAM,
+    asked("CompletionRequest", {"prompt": {"summary": "A prompt", "value": PROMPT}}),
+)
+EMBEDDINGS = call(
+    "embed",
+    "Turn texts into vectors",
+    "The vectors",
+    ANY_JSON,
+    asked("EmbeddingRequest", {"text": {"summary": "A text", "value": INPUT}}),
+)
+MODELS = call(
+    "models",
+    "List models: of the provider that a header names, else all that this workspace's virtual keys know",
+    "The list, in one form whoever it comes from",
+    ANY_JSON,
+)
+PASSED: JSON = {
+    method: call(
+        f"pass_{method}",
+        "Anything else under /v1/ goes to the named provider as it is, where the virtual key allows it",
+        "The provider's answer as it is",
+        {"*/*": {}},
+        {"*/*": {}} if method in {"post", "put", "patch"} else None,
+    )
+    for method in ("get", "post", "put", "patch", "delete")
+}
+THE_PATH: JSON = {
+    "name": "path",
+    "in": "path",
+    "required": True,
+    "description": "The provider's own path, `moderations` for one; it may have several parts.",
+    "schema": {"type": "string"},
 }
 
 HEALTHZ: JSON = {
@@ -143,6 +212,10 @@ def document(version: str) -> JSON:
         "security": [{"key": []}, {"bearer": []}],
         "paths": {
             "/v1/chat/completions": {"post": CHAT_COMPLETIONS},
+            "/v1/completions": {"post": COMPLETIONS},
+            "/v1/embeddings": {"post": EMBEDDINGS},
+            "/v1/models": {"get": MODELS},
+            "/v1/{path}": {"parameters": [THE_PATH], **PASSED},
             "/healthz": {"get": HEALTHZ},
             "/readyz": {"get": READYZ},
         },

@@ -68,7 +68,7 @@ def keys_at_hand() -> Iterator[str]:
     from providers.catalog import PROVIDERS
 
     for slug, provider in PROVIDERS.items():
-        variable = f"{slug.upper().replace('-', '_')}_API_KEY"
+        variable = provider.variable or f"{slug.upper().replace('-', '_')}_API_KEY"
         if secret := os.environ.get(variable, "").strip():
             yield virtual_key(provider.name, slug, secret, slug=slug)
 

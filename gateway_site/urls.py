@@ -12,6 +12,7 @@ from django.views.generic import RedirectView
 from gateway_site import docs
 from gateway_site.health import PROBES
 from proxy import errors, middleware
+from proxy import urls as proxy_urls
 
 GREETING = "Gatehouse. The API is under /v1/ and described at /docs/, its admin is at /admin/.\n"
 NO_V1 = "The API is under /v1/. An SDK's base URL ends in /v1."
@@ -58,6 +59,7 @@ def failed(request: HttpRequest) -> HttpResponseBase:
 urlpatterns: list[URLPattern | URLResolver] = [
     path("v1/", include("proxy.urls")),
     path("", include("keys.urls")),
+    proxy_urls.rest,
     path("admin/", admin.site.urls),
     path("docs/", docs.page),
     path("docs/openapi.json", docs.openapi),

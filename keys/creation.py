@@ -27,10 +27,12 @@ def create_virtual_key(
     slug: str = "",
     custom_host: str = "",
     settings: Mapping[str, str] | None = None,
+    passthrough: bool = True,
 ) -> VirtualKey:
     """A virtual key and the integration it needs, both or neither. Raises ValidationError.
 
-    `secret` may be "" where `custom_host` is a server that asks for no key.
+    `secret` may be "" where `custom_host` is a server that asks for no key. `passthrough`: paths the gateway
+    does not know go to the provider as they are.
     """
     slug = slug or new_slug(name)
     integration = Integration(
@@ -43,6 +45,7 @@ def create_virtual_key(
     )
     integration.hold(secret)
     key = VirtualKey(workspace=workspace, name=name, slug=slug, integration=integration)
+    key.allow_passthrough = passthrough
     with changing(integration, key):
         save_new(integration)
         save_new(key)

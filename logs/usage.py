@@ -34,6 +34,10 @@ class Spent(Enum):
     UNKNOWN = auto()
 
 
+# A list of models is free; what passes through may be anything, unless it only reads or deletes.
+UNCOUNTED = {"models": Spent.NOTHING, "proxy": Spent.UNKNOWN}
+
+
 def usage(
     log: Mapping[str, Any], opened: Mapping[str, Any], closed: Mapping[str, Any], bodies: Mapping[str, Body]
 ) -> dict[str, Any]:
@@ -77,6 +81,8 @@ def uncounted(log: Mapping[str, Any], closed: Mapping[str, Any], bodies: Mapping
     """
     if closed and not asked(closed):
         return Spent.NOTHING
+    if log["fn"] in UNCOUNTED:
+        return UNCOUNTED[log["fn"]] if log["method"] == "POST" else Spent.NOTHING
     status = log["status"] or 0
     match log["outcome"]:
         case outcome if outcome in BEGUN:

@@ -61,6 +61,12 @@ def body(tap: Tap, accent: Accent | None, provider: Provider, ask: Ask) -> tuple
     return _spliced(ask, changes) or dumps({**ask.body, **changes}), ()
 
 
+def relabelled(ask: Ask) -> bytes:
+    """The client's bytes with the effective model and no other change."""
+    changes: JSON = {"model": ask.model}
+    return _spliced(ask, changes) or dumps({**ask.body, **changes})
+
+
 def _spliced(ask: Ask, changes: JSON) -> bytes | None:
     """The client's bytes with the changes written into them; None if that cannot be done safely."""
     raw = ask.raw

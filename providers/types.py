@@ -210,6 +210,7 @@ class Provider:
     passes: tuple[str, ...] = ()  # headers of the client that go along, lower case
     settings: tuple[Setting, ...] = ()
     takes_stream_usage: bool = True  # stream_options.include_usage is understood
+    variable: str = ""  # of the environment, where its users keep its key; made of the slug if empty
     passthrough_under: str = ""  # where `base_url` lacks the version: what the paths we do not know go under
 
     def request(self, fn: str, ask: Ask, credential: Credential) -> WireRequest:

@@ -59,12 +59,32 @@ def answer(provider: Provider, fn: str, ask: Ask, received: Bytes, reading: Read
     except BodyTooComplex:
         raise Garbled(f"{provider.name} sent an answer that is too complex to be read.") from None
     reraise(told)
+    learn(told, reading)
+    reading.content = reading.ended = True
+    return parts[0]
+
+
+def relabelled(raw: Bytes, model: str) -> Bytes:
+    """A large JSON body with another model's name."""
+    _, parts = asked({"do": "relabel", "model": model}, [raw])
+    return parts[0]
+
+
+def overhear(provider: Provider, received: Bytes, reading: Reading) -> None:
+    """overhearing.answer for a large one; of one that is too large to be read nothing is told."""
+    try:
+        told, _ = asked({"do": "overhear", "provider": provider.slug}, [received])
+    except BodyTooComplex:
+        return
+    learn(told, reading)
+
+
+def learn(told: JSON, reading: Reading) -> None:
+    """What a child has learnt of an answer."""
     reading.model, reading.finish = told["model"], told["finish"]
     reading.usage = Usage(**told["usage"]) if told["usage"] else None
     reading.models = tuple(told["models"])
     reading.problem = Problem(**told["problem"]) if told["problem"] else None
-    reading.content = reading.ended = True
-    return parts[0]
 
 
 def named(provider: Provider, fn: str, ask: Ask) -> JSON:

@@ -15,6 +15,7 @@ from typing import TypeAlias
 
 import orjson
 
+from providers import overhearing, passing
 from providers.catalog import PROVIDERS
 from providers.errors import ProviderError
 from providers.json_text import dumps, loads_strictly
@@ -84,10 +85,25 @@ def request(head: JSON, parts: list[bytearray]) -> Result:
 def answer(head: JSON, parts: list[bytearray]) -> Result:
     reading = Reading()
     body = PROVIDERS[head["provider"]].answer(head["fn"], ask(head, parts[0]), bytes(parts[1]), reading)
+    return learnt(reading), [body]
+
+
+def overhear(head: JSON, parts: list[bytearray]) -> Result:
+    reading = Reading()
+    overhearing.answer(head["provider"], parts[0], reading)
+    return learnt(reading), []
+
+
+def relabel(head: JSON, parts: list[bytearray]) -> Result:
+    raw = bytes(parts[0])
+    return {}, [passing.relabelled(Ask("", loads_strictly(raw), raw, head["model"]))]
+
+
+def learnt(reading: Reading) -> JSON:
     usage = asdict(reading.usage) if reading.usage else None
     problem = asdict(reading.problem) if reading.problem else None
     told = {"model": reading.model, "finish": reading.finish, "models": reading.models}
-    return {**told, "usage": usage, "problem": problem}, [body]
+    return {**told, "usage": usage, "problem": problem}
 
 
 def ask(head: JSON, raw: bytearray) -> Ask:
@@ -97,7 +113,13 @@ def ask(head: JSON, raw: bytearray) -> Ask:
 
 
 Work: TypeAlias = Callable[[JSON, list[bytearray]], Result]
-WORK: dict[str, Work] = {"parse": parse, "request": request, "answer": answer}
+WORK: dict[str, Work] = {
+    "parse": parse,
+    "request": request,
+    "answer": answer,
+    "relabel": relabel,
+    "overhear": overhear,
+}
 
 
 def send(line: socket.socket, head: bytes, parts: list[Bytes]) -> None:

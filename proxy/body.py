@@ -77,3 +77,13 @@ def parse(raw: bytes | bytearray) -> JSON:
     if not isinstance(value, dict):
         raise ParseError("The body must be a JSON object.")
     return value
+
+
+def glanced(raw: bytes | bytearray, kind: str) -> JSON:
+    """The JSON object in a body that passes through whatever it is; empty where there is none."""
+    if not raw or (kind and not kind.endswith("json")):
+        return {}
+    try:
+        return parse(raw)
+    except ParseError:
+        return {}

@@ -14,9 +14,10 @@ from rest_framework.exceptions import ParseError
 
 from providers.json_text import dumps, loads
 from providers.types import JSON
-from proxy import body
+from proxy import body, paths
 from proxy.errors import InvalidRequest, NotBuilt
 
+MODELS, PASSTHROUGH = "models", "proxy"  # the fns of calls that are not read as JSON with a model
 TYPES = {"application/json", "multipart/form-data"}
 TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
 NOT_A_MODEL = "portkey-default"  # Portkey's Python SDK sends it where the caller named none
@@ -92,28 +93,54 @@ class Call:
     strict: bool
     timeout: float | None  # seconds until the answer's headers, if the client set a limit
     forward: tuple[str, ...] = field(default=())
+    method: str = "POST"
+    path: str = ""  # of a pass-through, what follows `/v1` with its query, quoted
 
 
 def read(fn: str, dialect: str, headers: Headers, raw: bytes | bytearray) -> Call:
     """The call in `raw`. Raises InvalidRequest or ParseError (400), NotBuilt (501) for inline configs."""
-    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind and kind not in TYPES and not kind.startswith("audio/"):
-        raise InvalidRequest("Invalid content type passed")
+    if fn == PASSTHROUGH:
+        asked = body.glanced(raw, kind_of(headers))
+        name, path = asked.get("model"), paths.below(headers.environ)
+        return made(fn, dialect, headers, asked, raw, name if isinstance(name, str) else "", path)
+    if fn == MODELS:
+        return made(fn, dialect, headers, {}, b"", "")
+    check_kind(kind_of(headers))
+    asked = body.parse(raw)
+    return made(fn, dialect, headers, asked, raw, model(asked))
+
+
+def made(
+    fn: str, dialect: str, headers: Headers, asked: JSON, raw: bytes | bytearray, name: str, path: str = ""
+) -> Call:
+    """The call, its headers read."""
     if "x-portkey-config" in headers:
         raise NotBuilt("Configs are not built yet: x-portkey-config cannot be honoured.")
-    asked = body.parse(raw)
     return Call(
         fn=fn,
         dialect=dialect,
         headers=headers,
         body=asked,
         raw=raw,
-        model=model(asked),
+        model=name,
         stream=bool(asked.get("stream")),
         strict=headers.get("x-portkey-strict-open-ai-compliance") != "false",
         timeout=timeout(headers),
         forward=forwarded(headers),
+        method=headers.environ.get("REQUEST_METHOD", "POST"),
+        path=path,
     )
+
+
+def kind_of(headers: Headers) -> str:
+    """The media type of the body, without its parameters."""
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def check_kind(kind: str) -> None:
+    """Refuse a body of a type that no translated route takes."""
+    if kind and kind not in TYPES and not kind.startswith("audio/"):
+        raise InvalidRequest("Invalid content type passed")
 
 
 def model(asked: JSON) -> str:

@@ -83,9 +83,7 @@ def read(reply: Reply, leaf: Leaf, call: Call, asked: Ask, wire: WireRequest, re
 def refused(reply: Reply, leaf: Leaf, fn: str, record: Record) -> Outcome:
     """The provider's error in the one shape all have, its status kept; a redirect is never followed."""
     if reply.status < 400:
-        raise Garbled(
-            f"{leaf.provider.name} answered with a redirect ({reply.status}), which is not followed."
-        )
+        raise redirected(reply, leaf)
     with record.waiting():
         received = bytes(reply.read(LARGEST_ERROR))
     problem = leaf.provider.problem(fn, reply.status, received, leaf.model)
@@ -98,6 +96,11 @@ def refused(reply: Reply, leaf: Leaf, fn: str, record: Record) -> Outcome:
         problem=problem,
         bodies={"received": received, "response": body},
     )
+
+
+def redirected(reply: Reply, leaf: Leaf) -> Garbled:
+    """A redirect is an error: a credential must not go where an answer says."""
+    return Garbled(f"{leaf.provider.name} answered with a redirect ({reply.status}), which is not followed.")
 
 
 def whole(reply: Reply, leaf: Leaf, fn: str, asked: Ask, wire: WireRequest, record: Record) -> Outcome:

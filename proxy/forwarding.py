@@ -38,6 +38,7 @@ NEVER_SENT = {
     "x-original-url",
     "x-rewrite-url",
 }
+OF_THE_BODY = ("content-type", "content-encoding")  # go with a body that passes through
 NEVER_ANSWERED = {
     "content-length",
     "content-type",
@@ -75,6 +76,14 @@ def add(wire: dict[str, str], headers: Headers, names: Iterable[str], settings: 
         if name in NEVER_SENT or name in settings or name.startswith(OWN):
             continue
         if (value := headers.get(name)) and not tokens.FORM.search(value):
+            wire[name] = value
+
+
+def pass_on(wire: dict[str, str], headers: Headers, settings: Iterable[str]) -> None:
+    """Copy all of the client's headers that may travel, for a call that passes through."""
+    add(wire, headers, [name for name in headers if name not in wire], settings)
+    for name in OF_THE_BODY:
+        if value := headers.get(name):
             wire[name] = value
 
 

@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import Resolver404, resolve
 
 from providers.json_text import indented
-from proxy import errors, turns, urls
+from proxy import errors, paths, turns, urls
 
 PLANES = re.compile(r"/+v[12](?:/|$)")
 
@@ -58,10 +58,8 @@ def whole(request: HttpRequest, response: HttpResponse) -> None:
 
 
 def found(request: HttpRequest) -> HttpResponseBase:
-    """The view's answer, found by path; Node's SDK joins a base URL with a slash at its end into `//v1`."""
-    path = request.path_info
-    if "//" in path:
-        path = re.sub("/{2,}", "/", path)
+    """The view's answer, found by path."""
+    path = paths.plain(request.path_info)
     if view := ROUTES.get(path):
         return view(request)
     try:

@@ -11,14 +11,15 @@ from keys.callers import Caller
 from keys.errors import forbidden
 from providers.errors import ProviderError
 from providers.types import Problem
-from proxy import apart, body, errors, exchange, routing, upstream, watch
+from proxy import apart, body, catalogue, errors, exchange, passthrough, routing, upstream, watch
 from proxy import call as calls
-from proxy.call import Call, Headers
+from proxy.call import MODELS, PASSTHROUGH, Call, Headers
 from proxy.outcome import Outcome
 from proxy.record import Attempt, Record
 from proxy.routing import Leaf, Node, Walk
 
 SCOPE = "completions.write"
+LISTING_SCOPE = "virtual_keys.list"  # enough for a list of models
 
 
 def answer(caller: Caller, fn: str, dialect: str, headers: Headers) -> Outcome:
@@ -27,9 +28,9 @@ def answer(caller: Caller, fn: str, dialect: str, headers: Headers) -> Outcome:
         watched = watch.begin(headers.environ)
         ending.callback(watched.end)
         record = ending.enter_context(Record(caller, headers, fn, dialect, watched))
-        permit(caller, headers)
+        permit(caller, fn, headers)
         call, node = read(record, caller, fn, dialect, headers)
-        outcome = follow(routing.walk(node), call, record)
+        outcome = follow(routing.walk(node), call, record) if node else known_models(caller)
         if outcome.stream:
             outcome.stream.ending = ending.pop_all()
         else:
@@ -37,28 +38,38 @@ def answer(caller: Caller, fn: str, dialect: str, headers: Headers) -> Outcome:
         return outcome
 
 
-def permit(caller: Caller, headers: Headers) -> None:
+def permit(caller: Caller, fn: str, headers: Headers) -> None:
     """Refuse what this key may not do, and a call that left this gateway and came back."""
-    if SCOPE not in caller.scopes or not caller.workspace_id:
+    allowed = SCOPE in caller.scopes or (fn == MODELS and LISTING_SCOPE in caller.scopes)
+    if not allowed or not caller.workspace_id:
         raise forbidden()
     if headers.get(upstream.LOOP_HEADER) == upstream.LOOP_MARK:
         raise errors.LoopFound
 
 
-def read(record: Record, caller: Caller, fn: str, dialect: str, headers: Headers) -> tuple[Call, Node]:
-    """The call in the body and what it is to try. One that cannot be read is on record all the same."""
+def read(record: Record, caller: Caller, fn: str, dialect: str, headers: Headers) -> tuple[Call, Node | None]:
+    """The call in the body and what it is to try; None for a list of models that names no provider.
+
+    One that cannot be read is on record all the same.
+    """
     raw = body.read(headers.environ)
     if apart.is_large(raw):
         record.open(raw)  # reading it takes a while
     try:
         call = calls.read(fn, dialect, headers, raw)
         record.model, record.stream = call.model, call.stream
-        node = routing.tree(caller, call, headers.environ.get("QUERY_STRING", ""))
+        query = headers.environ.get("QUERY_STRING", "")
+        node = routing.tree(caller, call, query) if fn != MODELS or routing.named(call, query) else None
     except Exception:
         record.open(raw)
         raise
     record.open(raw, node)
     return call, node
+
+
+def known_models(caller: Caller) -> Outcome:
+    """The models of the workspace's own virtual keys."""
+    return Outcome(200, listed := catalogue.models(caller.workspace_id), bodies={"response": listed})
 
 
 def follow(walk: Walk, call: Call, record: Record) -> Outcome:
@@ -76,7 +87,8 @@ def attempt(leaf: Leaf, call: Call, record: Record) -> Outcome:
     """Ask the leaf's provider; every failure is an outcome, which carries the headers of §1.5."""
     tried = record.tries(leaf.path, leaf.provider.slug, leaf.held, leaf.model)
     try:
-        outcome = expired(leaf) or exchange.ask(leaf, call, record, tried)
+        ask = passthrough.ask if call.fn == PASSTHROUGH else exchange.ask
+        outcome = expired(leaf) or ask(leaf, call, record, tried)
     except ProviderError as error:
         outcome = exchange.failed(error, leaf.provider.slug)
     except BaseException as raised:

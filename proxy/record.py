@@ -160,6 +160,7 @@ class Record(AbstractContextManager["Record"]):
             "model": last.model if last else self.model,
             "model_answered": reading.model,
             "finish": reading.finish,
+            "models": reading.models,
             "attempts": self.attempts,
             "retry_count": last.retries if last else 0,
             "option_index": last.path if last else "",

@@ -54,6 +54,14 @@ def tree(caller: Caller, call: Call, query: str) -> Node:
     return own(call, model)
 
 
+def named(call: Call, query: str) -> bool:
+    """Whether a list of models is asked of a provider, and not of the gateway."""
+    if call.headers.get("x-portkey-fetch-integrated-models", "").lower() == "true":
+        return False
+    headers = ("x-portkey-provider", "x-portkey-virtual-key")
+    return any(call.headers.get(name) for name in headers) or bool(in_query(query))
+
+
 def chosen(call: Call, query: str) -> tuple[str, str]:
     """The virtual key's slug, "" if the client brings its own credential; and the model's bare name."""
     in_body, model = split(call.model)

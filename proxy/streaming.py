@@ -53,7 +53,8 @@ class Stream:
             if self.reading.content or self.reading.ended or time.monotonic() >= until:
                 break
         else:
-            self.problem = self.reading.problem or broken(self.slug)
+            if not self.reading.ended:
+                self.problem = self.reading.problem or broken(self.slug)
         self.reply.pause_at = None
         self.held = b"".join(held)
 

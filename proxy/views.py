@@ -1,4 +1,7 @@
-"""The data plane's views: read the call, hand it on, write the answer."""
+"""The data plane's views: read the call, hand it on, write the answer.
+
+DataView itself serves every path under `/v1/` that no other view and no part of the management API has.
+"""
 
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
@@ -11,24 +14,32 @@ from keys.authentication import ApiKeyAuthentication
 from keys.callers import Caller
 from proxy import apart, errors, pipeline, turns
 from proxy.apart_child import Bytes
-from proxy.call import Headers
+from proxy.call import MODELS, PASSTHROUGH, Headers
 from proxy.outcome import Outcome
 
 AUTHENTICATION = ApiKeyAuthentication()
 
 
 class DataView(APIView):
-    """A route of the data plane: authentication, and nothing else of DRF's defaults, which cost a call."""
+    """A route of the data plane: authentication, and nothing else of DRF's defaults, which cost a call.
 
-    fn: ClassVar[str]
-    dialect: ClassVar[str]
+    `method` on it is `fn`; any other method is a path we do not know, and passes through.
+    """
+
+    fn: ClassVar[str] = PASSTHROUGH
+    dialect: ClassVar[str] = ""
+    method: ClassVar[str] = "POST"
     caller: Caller
-    http_method_names = ["post"]
+    http_method_names = ["get", "post", "put", "patch", "delete"]
     schema = None
 
     def post(self, request: Request) -> HttpResponseBase:
         headers = Headers(request._request.META)
-        return response(pipeline.answer(self.caller, self.fn, self.dialect, headers))
+        if headers.environ["REQUEST_METHOD"] == self.method:
+            return response(pipeline.answer(self.caller, self.fn, self.dialect, headers))
+        return response(pipeline.answer(self.caller, PASSTHROUGH, "", headers))
+
+    get = put = patch = delete = post
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         return Request(request, authenticators=[AUTHENTICATION], parser_context={})
@@ -49,8 +60,25 @@ class DataView(APIView):
 class ChatCompletions(DataView):
     """POST /v1/chat/completions, in OpenAI's words for every provider."""
 
-    fn = "chatComplete"
-    dialect = "chat"
+    fn, dialect = "chatComplete", "chat"
+
+
+class Completions(DataView):
+    """POST /v1/completions: text completions, also of providers that only know conversations."""
+
+    fn, dialect = "complete", "completions"
+
+
+class Embeddings(DataView):
+    """POST /v1/embeddings."""
+
+    fn, dialect = "embed", "embeddings"
+
+
+class Models(DataView):
+    """GET /v1/models: the models of the provider that is named, else those of the workspace's keys."""
+
+    fn, dialect, method = MODELS, "models", "GET"
 
 
 def response(outcome: Outcome) -> HttpResponseBase:
@@ -64,6 +92,8 @@ def response(outcome: Outcome) -> HttpResponseBase:
         made["content-length"] = len(outcome.body)
     else:
         made = HttpResponse(bytes(outcome.body), status=outcome.status, content_type=outcome.content_type)
+    if not outcome.content_type:
+        del made["content-type"]  # the provider named none
     # Django would encode and check each name and value again; proxy/http1.py let no line end through.
     made.headers._store |= {name.lower(): (name, value) for name, value in outcome.headers.items()}
     return made

@@ -1,14 +1,22 @@
 """What tests share. The whole server comes from tests/servers.py, started when the first test asks for it."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
+import responses
+from pytest_django import Settings
 
 from keys import directory
 from keys.creation import create_api_key, create_virtual_key
 from keys.models import ApiKey, VirtualKey, Workspace
+from logs.reader import Journal
 from tests import servers
 from tests.own_provider import OwnProvider
+
+Rows = Callable[[], list[dict[str, Any]]]
 
 
 @pytest.fixture(scope="session")
@@ -81,3 +89,30 @@ def virtual_key(workspace: Workspace) -> VirtualKey:
     return create_virtual_key(
         workspace, "OpenAI", provider="openai", slug="openai", secret="sk-a-secret-of-the-tests"
     )
+
+
+@pytest.fixture
+def provider() -> Iterator[responses.RequestsMock]:
+    """What stands in for the world inside the process."""
+    with responses.RequestsMock(
+        target="proxy.upstream.Adapter.send", assert_all_requests_are_fired=False
+    ) as world:
+        yield world
+
+
+@pytest.fixture
+def rows(tmp_path: Path, settings: Settings) -> Rows:
+    """The facts of each call that is over, opening and closing lines in one."""
+    settings.DATA_DIR = tmp_path
+
+    def read() -> list[dict[str, Any]]:
+        found = []
+        for call in Journal(tmp_path / "journal").calls():
+            assert call.opened is not None
+            assert call.closed is not None
+            bodies = {body.kind: body.content for body in (*call.opened.bodies, *call.closed.bodies)}
+            facts = json.loads(call.opened.facts) | json.loads(call.closed.facts)
+            found.append(facts | {"id": call.id, "bodies": bodies})
+        return found
+
+    return read

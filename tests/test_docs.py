@@ -12,9 +12,11 @@ from playwright.sync_api import sync_playwright
 
 from gateway_site.openapi import document
 from keys.management.view import Unbuilt
+from proxy.views import DataView
 from tests.needs import chromium
 
 ROOT = Path(__file__).resolve().parent.parent
+PASSED = "/v1/{path}"  # all that has no route of its own
 ASSETS = [
     *(ROOT / "gateway_site" / "static").rglob("*.*"),
     *(ROOT / "gateway_site" / "templates").rglob("docs.*"),
@@ -27,9 +29,15 @@ def routed() -> set[tuple[str, str]]:
         (method, f"/{path}")
         for path, view in routes(get_resolver().url_patterns)
         if path.startswith("v1/") and issubclass(view, View) and view is not Unbuilt
-        for method in view.http_method_names
-        if hasattr(view, method) and method != "options"
-    }
+        for method in methods_of(view)
+    } | {(method, PASSED) for method in methods_of(DataView)}
+
+
+def methods_of(view):
+    """On a route of the data plane the methods it has no words of its own for pass through."""
+    if issubclass(view, DataView) and view is not DataView:
+        return [view.method.lower()]
+    return [name for name in view.http_method_names if hasattr(view, name) and name != "options"]
 
 
 def routes(patterns, before=""):

@@ -16,6 +16,10 @@ DATA, MANAGEMENT, ADMIN, SANDBOX, OPEN = "data", "management", "admin", "sandbox
 # known key and a 501 until it is built. Admin: a session. Sandbox: its own key. Open: nothing to protect.
 POLICIES = {
     r"v1/chat/completions": DATA,
+    r"v1/completions": DATA,
+    r"v1/embeddings": DATA,
+    r"v1/models": DATA,
+    r"^v1/[\s\S]+\Z": DATA,  # whatever passes through
     r"^v[12]/(?:": MANAGEMENT,
     r"admin/": ADMIN,
     r"admin": OPEN,  # a redirect
@@ -47,7 +51,8 @@ def subtree(entry, route):
     return entry.endswith(("/", "(?:")) and route.startswith(entry)
 
 
-DATA_ROUTES = [f"/{route}" for route in routes() if policy(route) == DATA]
+PASSED = "/v1/threads/of/some/kind"  # a path for the route that takes all others
+DATA_ROUTES = [PASSED if "[" in route else f"/{route}" for route in routes() if policy(route) == DATA]
 
 
 @pytest.mark.parametrize("route", list(routes()))
@@ -122,16 +127,25 @@ def test_a_data_route_without_the_scope_is_403(gatehouse, path, key):
 
 @pytest.mark.server
 @pytest.mark.parametrize("path", DATA_ROUTES)
-@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize("method", ["OPTIONS", "TRACE", "BREW"])
 def test_a_wrong_method_on_a_data_route_is_405(gatehouse, path, method):
     answer = gatehouse.ask(method=method, path=path)
     assert answer.status == 405
     assert well_told(answer)
-    assert answer.headers["allow"] == "POST"
+    assert answer.headers["allow"] == "GET, POST, PUT, PATCH, DELETE"
 
 
 @pytest.mark.server
-@pytest.mark.parametrize("path", ["/v1/nothing", "/v1/chat", "/v1/chat/completions/x", "/v2/nothing", "/v1/"])
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+def test_a_path_that_passes_through_needs_a_provider(gatehouse, method):
+    answer = gatehouse.ask(method=method, path=PASSED)
+    assert answer.status == 400
+    assert well_told(answer)
+    assert "x-portkey-provider" in answer.json()["message"]
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("path", ["/v2/nothing", "/v2/chat/completions", "/v1/", "/v1"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_an_unknown_path_is_404(gatehouse, path, method):
     answer = gatehouse.ask(question(), method=method, path=path, virtual_key="openai-sandbox")

@@ -31,7 +31,7 @@ def test_the_trace_id_of_the_client_comes_back_there_too(strict):
     assert answer["x-portkey-trace-id"] == "theirs"
 
 
-@pytest.mark.parametrize("path", ["/v1", "/v2", "/v1/", "/v1/nothing"])
+@pytest.mark.parametrize("path", ["/v1", "/v2", "/v1/", "/v2/nothing"])
 def test_the_apis_own_root_is_no_page_either(strict, path):
     answer = strict.post(path, "{}", content_type="application/json")
     assert (answer.status_code, answer.json()) == (404, {"message": "Not Found", "ok": False})

@@ -42,8 +42,9 @@ class VirtualKey(Row):
     active = models.BooleanField(default=True)
     allow_passthrough = models.BooleanField(
         "allow pass-through",
-        default=False,
-        help_text="Whether paths we do not know go to the provider as they are.",
+        default=True,
+        help_text="Whether paths the gateway does not know go to the provider as they are. "
+        "Such a call can do whatever the provider's key can.",
     )
     expires_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, editable=False)

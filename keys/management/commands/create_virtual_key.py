@@ -36,6 +36,13 @@ class Command(BaseCommand):
             help="a setting of the provider; may be given several times",
         )
 
+        parser.add_argument(
+            "--no-passthrough",
+            action="store_false",
+            dest="passthrough",
+            help="refuse paths the gateway does not know, instead of passing them to the provider",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         with plainly():
             key = create_virtual_key(
@@ -46,6 +53,7 @@ class Command(BaseCommand):
                 slug=options["slug"],
                 custom_host=options["custom_host"],
                 settings=settings(options["provider_settings"] or ()),
+                passthrough=options["passthrough"],
             )
         self.stdout.write(key.slug)
 

@@ -1,0 +1,158 @@
+"""What can be told of an answer that passes through: in whose words it is, only the answer itself says.
+
+Nothing here fails and nothing changes a byte. Read are the model, the usage, why it ended and an error, in
+OpenAI's words (chat, completions, embeddings, Responses, images, audio) and in Anthropic's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from providers.framing import BLANK_LINE
+from providers.json_text import loads
+from providers.problems import told
+from providers.types import JSON, Reading, Usage
+from providers.usage import usage_of
+
+LISTENED = 1024 * 1024  # bytes of one event; of a larger one nothing is told
+TELLING = (b'"usage"', b'"model"', b'"error"', b'"stop_reason"', b'"finish_reason"')
+
+
+def answer(slug: str, body: bytes | bytearray, reading: Reading) -> None:
+    """Fills `reading` from a whole answer, as far as it can be understood."""
+    Overhearing(slug, reading).hear(bytes(body))
+
+
+def stream(slug: str, chunks: Iterable[bytes], reading: Reading) -> Iterator[bytes]:
+    """The chunks of a stream of events, as they came. `reading` is filled before each."""
+    overhearing = Overhearing(slug, reading)
+    for chunk in chunks:
+        overhearing.feed(chunk)
+        reading.content = reading.content or bool(chunk)
+        yield chunk
+    overhearing.feed(b"\n\n")
+    reading.ended = True
+
+
+def unheard(chunks: Iterable[bytes], reading: Reading) -> Iterator[bytes]:
+    """The chunks of what tells nothing: a picture, speech, a file."""
+    for chunk in chunks:
+        reading.content = reading.content or bool(chunk)
+        yield chunk
+    reading.ended = True
+
+
+class Overhearing:
+    """Listens to one answer. Usage may be told in parts, of which later ones count."""
+
+    def __init__(self, slug: str, reading: Reading) -> None:
+        self.slug, self.reading = slug, reading
+        self.held = bytearray()
+        self.usage: JSON = {}
+
+    def feed(self, chunk: bytes) -> None:
+        """The next bytes of a stream of server-sent events; of what is none, nothing is heard."""
+        held, searched = self.held, max(len(self.held) - 3, 0)
+        held += chunk
+        while found := BLANK_LINE.search(held, searched):
+            event = bytes(held[: found.end()])
+            del held[: found.end()]
+            searched = 0
+            if any(name in event for name in TELLING):
+                self.hear(b"\n".join(data_of(event)))
+        if len(held) > LISTENED:
+            held.clear()
+
+    def hear(self, text: bytes) -> None:
+        """One JSON object, or what is none."""
+        try:
+            said = loads(text)
+        except ValueError:
+            return
+        if isinstance(said, dict):
+            self.tell(said)
+
+    def tell(self, said: JSON) -> None:
+        reading = self.reading
+        inner = next(
+            (part for name in ("message", "response") if isinstance(part := said.get(name), dict)), {}
+        )
+        for part in (said, inner):
+            if isinstance(model := part.get("model"), str) and model:
+                reading.model = model[:256]
+            if isinstance(usage := part.get("usage"), dict):
+                self.usage |= {name: count for name, count in usage.items() if count is not None}
+                reading.usage = counted(self.usage)
+            if reason := finish_of(part):
+                reading.finish = reason
+            if (error := part.get("error")) and isinstance(error, dict | str):
+                reading.problem = told(self.slug, error)
+        reading.partial = reading.usage is not None and not reading.finish
+
+
+def data_of(event: bytes) -> Iterator[bytes]:
+    """The data lines of an event."""
+    for line in event.splitlines():
+        if line.startswith(b"data:"):
+            yield line[5:].removeprefix(b" ")
+
+
+def finish_of(said: JSON) -> str:
+    """Why an answer ended: OpenAI's finish_reason, Anthropic's stop_reason, the status of a Response."""
+    choices, delta = said.get("choices"), said.get("delta")
+    first = choices[0] if isinstance(choices, list) and choices else {}
+    candidates = (
+        first.get("finish_reason") if isinstance(first, dict) else None,
+        delta.get("stop_reason") if isinstance(delta, dict) else None,
+        said.get("stop_reason"),
+        said.get("status")
+        if said.get("object") == "response" and said.get("status") != "in_progress"
+        else None,
+    )
+    return next((reason for reason in candidates if isinstance(reason, str)), "")
+
+
+def counted(usage: JSON) -> Usage | None:
+    """The tokens of a usage object; None if it counts something else (seconds of audio)."""
+    if "prompt_tokens" in usage:
+        return usage_of(usage)
+    if "input_tokens" not in usage and "output_tokens" not in usage:
+        return None
+    return exclusive(usage) if is_anthropics(usage) else inclusive(usage)
+
+
+def is_anthropics(usage: JSON) -> bool:
+    """Anthropic counts cached tokens beside the input and gives no total."""
+    return "total_tokens" not in usage and "input_tokens_details" not in usage
+
+
+def exclusive(usage: JSON) -> Usage:
+    details = usage.get("output_tokens_details")
+    thought = number(details, "thinking_tokens")
+    return Usage(
+        input=number(usage, "input_tokens"),
+        cache_read=number(usage, "cache_read_input_tokens"),
+        cache_write=number(usage, "cache_creation_input_tokens"),
+        output=max(number(usage, "output_tokens") - thought, 0),
+        reasoning=thought,
+    )
+
+
+def inclusive(usage: JSON) -> Usage:
+    """As Responses, images and transcriptions count; the last write `input_token_details`."""
+    read = usage.get("input_tokens_details") or usage.get("input_token_details")
+    written = usage.get("output_tokens_details")
+    return usage_of(
+        {
+            "prompt_tokens": usage.get("input_tokens"),
+            "completion_tokens": usage.get("output_tokens"),
+            "prompt_tokens_details": read,
+            "completion_tokens_details": written,
+        }
+    )
+
+
+def number(counts: Any, name: str) -> int:
+    count = counts.get(name) if isinstance(counts, dict) else None
+    return count if isinstance(count, int) and not isinstance(count, bool) and count > 0 else 0

@@ -1,0 +1,144 @@
+"""A call to a path we do not know: it goes to the provider as it came, and the answer comes back as it is.
+
+Method, path, query and body are the client's, as are all headers but those that are ours to set
+(proxy/forwarding.py). A virtual key must allow it, for such a call can do whatever its credential can.
+"""
+
+import errno
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+from providers import overhearing, passing
+from providers.problems import problem_of
+from providers.types import Ask, Problem, Reading, WireRequest
+from proxy import apart, errors, exchange, forwarding
+from proxy.apart_child import Bytes
+from proxy.call import Call
+from proxy.outcome import Outcome
+from proxy.record import Attempt, Record
+from proxy.routing import Leaf
+from proxy.streaming import Stream
+from proxy.upstream import Reply
+
+EMPTY = (204, 205, 304)  # statuses whose answer has no body
+# An answer can be anything, and the admin is served from the same host: no browser is to make a page of it.
+HARMLESS = {"x-content-type-options": "nosniff", "content-security-policy": "sandbox"}
+
+
+def ask(leaf: Leaf, call: Call, record: Record, tried: Attempt) -> Outcome:
+    """Send the call on and pass the answer back. Raises ProviderError."""
+    if leaf.held and not leaf.held.passthrough:
+        return forbidden(leaf.held.slug, call)
+    wire = addressed(leaf, call)
+    tried.host = urlsplit(wire.url).netloc
+    with record.waiting():
+        reply = exchange.sent(wire, leaf)
+    try:
+        outcome = read(reply, leaf, record)
+    except BaseException:
+        reply.close()
+        raise
+    if wire.body is not call.raw:
+        outcome.bodies["sent"] = wire.body
+    return outcome
+
+
+def forbidden(slug: str, call: Call) -> Outcome:
+    """The refusal of a virtual key that serves known paths only."""
+    path = call.path.partition("?")[0]
+    message = (
+        f"The virtual key {slug} does not allow pass-through, and /v1{path} is no path of the gateway's."
+    )
+    problem = Problem(message, "passthrough_not_allowed")
+    return Outcome(403, errors.dump(errors.envelope(problem)), problem=problem, verdict="refused")
+
+
+def addressed(leaf: Leaf, call: Call) -> WireRequest:
+    """The client's request at the provider's address."""
+    asked = Ask("", call.body, b"", leaf.model, headers=call.headers, method=call.method, path=call.path)
+    wire = leaf.provider.passed(asked, leaf.credential, relabelled(leaf, call))
+    ours = {setting.header for setting in leaf.provider.settings} if leaf.held else set()
+    forwarding.pass_on(wire.headers, call.headers, ours)
+    return wire
+
+
+def relabelled(leaf: Leaf, call: Call) -> Bytes:
+    """The client's body; where it names a virtual key before the model, without it."""
+    if call.model == leaf.model:
+        return call.raw
+    if apart.is_large(call.raw):
+        return apart.relabelled(call.raw, leaf.model)
+    return passing.relabelled(Ask("", call.body, bytes(call.raw), leaf.model))
+
+
+def read(reply: Reply, leaf: Leaf, record: Record) -> Outcome:
+    """What is short, or JSON, is read whole so that the record knows what was used; the rest flows."""
+    kind = reply.headers.get("content-type", "")
+    if 300 <= reply.status < 400 and reply.status not in EMPTY:
+        raise exchange.redirected(reply, leaf)
+    if reply.status in EMPTY or reply.status >= 400 or "json" in kind.lower():
+        return whole(reply, kind, leaf, record)
+    return streamed(reply, kind, leaf, record)
+
+
+def whole(reply: Reply, kind: str, leaf: Leaf, record: Record) -> Outcome:
+    reading = Reading(content=True, ended=True)
+    with record.waiting():
+        received = reply.read(exchange.LARGEST_ANSWER)
+    problem = None
+    if reply.status >= 400:
+        problem = problem_of(leaf.provider.slug, bytes(received[: exchange.LARGEST_ERROR]))
+    elif apart.is_large(received):
+        apart.overhear(leaf.provider, received, reading)
+    else:
+        overhearing.answer(leaf.provider.slug, received, reading)
+    return Outcome(
+        reply.status,
+        received,
+        content_type=kind,
+        headers=exchange.shown(reply, leaf) | HARMLESS,
+        verdict="failed" if problem else "finished",
+        reading=reading,
+        problem=problem,
+        bodies={"response": received},
+    )
+
+
+def streamed(reply: Reply, kind: str, leaf: Leaf, record: Record) -> Outcome:
+    reading, slug = Reading(), leaf.provider.slug
+    if kind.lower().startswith("text/event-stream"):
+        pieces = overhearing.stream(slug, reply.body, reading)
+    else:
+        pieces = overhearing.unheard(reply.body, reading)
+    stream = Passing(pieces, reading, reply, record, slug)
+    with record.waiting():
+        stream.hold(settings.STREAM_HOLD_SECONDS)
+    headers = exchange.shown(reply, leaf) | HARMLESS
+    return Outcome(reply.status, content_type=kind, headers=headers, stream=stream)
+
+
+class Passing(Stream):
+    """An answer that is passed on as it comes, whatever it is. Where it breaks off, so do we."""
+
+    def passing(self) -> Iterator[bytes]:
+        if self.held:
+            yield self.keep(self.held)
+        for piece in self.pieces:
+            if piece:
+                self.advance(piece)
+                yield self.keep(piece)
+        self.finish("failed" if self.reading.problem else "finished", self.reading.problem)
+        self.reply.settle()
+
+    def keep(self, piece: bytes) -> bytes:
+        if self.size < self.cap:
+            self.kept.append(piece)
+        self.size += len(piece)
+        return piece
+
+    def ends(self, outcome: str, problem: Problem) -> bytes:
+        """The connection is cut, for nothing can be added to bytes of an unknown kind."""
+        self.finish(outcome, problem)
+        raise ConnectionAbortedError(errno.ECONNABORTED, "The provider's answer broke off.")

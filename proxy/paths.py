@@ -1,0 +1,52 @@
+"""The path of a request: as routes know it, and as it goes on when it passes through.
+
+SDKs join base URLs and paths in their own ways, and old clients write `/v1/proxy/…`: one form of each path
+is looked up, so that no other form of a management path is taken for a provider's.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qs, quote, unquote_to_bytes
+
+from proxy.errors import InvalidRequest
+
+SLASHES = re.compile(r"/{2,}")
+AGAIN = re.compile(r"/v1/(?:v1|proxy)(?=/)")
+QUOTED = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2}", re.ASCII)
+WHOLE = re.compile(rf"(?:{QUOTED.pattern})*", re.ASCII)
+SAFE = "/~!$&'()*+,;=:@"
+QUERY_SAFE = SAFE + "?%[]"
+SLUG = re.compile(r"((?:^|&)model=)(?:@|%40)[^&/%]+(?:/|%2F)", re.IGNORECASE)
+
+
+def plain(path: str) -> str:
+    """The path with single slashes, and `/v1` said once."""
+    if "//" in path:
+        path = SLASHES.sub("/", path)
+    while path.startswith(("/v1/v1/", "/v1/proxy/")):
+        path = AGAIN.sub("/v1", path, count=1)
+    return path
+
+
+def below(environ: Mapping[str, Any]) -> str:
+    """What follows `/v1`, with its query, as it goes to a provider: quoted as the client quoted it.
+
+    Raises InvalidRequest for a path that climbs.
+    """
+    decoded = plain(environ["PATH_INFO"])
+    if {".", ".."} & set(decoded.split("/")):
+        raise InvalidRequest("A path with . or .. in it cannot be passed on.")
+    given = plain(str(environ.get("RAW_URI", "")).partition("?")[0])
+    same = WHOLE.fullmatch(given) and plain(unquote_to_bytes(given).decode("latin-1")) == decoded
+    path = given if same and given.startswith("/v1/") else quote(decoded.encode("latin-1"), safe=SAFE)
+    query = environ.get("QUERY_STRING", "")
+    return path.removeprefix("/v1") + (
+        "?" + quote(bare(query).encode("latin-1"), safe=QUERY_SAFE) if query else ""
+    )
+
+
+def bare(query: str) -> str:
+    """The query with the model's bare name, where a virtual key was named before it."""
+    named = "model=" in query and parse_qs(query).get("model", [""])[0]
+    return SLUG.sub(r"\1", query) if named and named.startswith("@") else query

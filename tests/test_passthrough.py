@@ -1,0 +1,235 @@
+"""Paths the gateway does not know, inside the process: what goes to the provider and what comes back."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from keys.creation import create_virtual_key
+from keys.models import VirtualKey, Workspace
+from providers.catalog import PROVIDERS
+
+BASE = "https://api.openai.com/v1"
+SECRET = "sk-a-secret-of-the-tests"
+
+Ask = Callable[..., Any]
+
+
+@pytest.fixture
+def ask(client: Client, token: str, virtual_key: VirtualKey, rows: Any) -> Ask:
+    """Ask as an app would: any method, any path, any body."""
+
+    def call(
+        method: str, path: str, body: bytes = b"", kind: str = "application/json", **headers: str
+    ) -> Any:
+        usual = {"x-portkey-api-key": token, "x-portkey-virtual-key": "openai"}
+        named = usual | {name.replace("_", "-"): value for name, value in headers.items()}
+        kept = {name: value for name, value in named.items() if value}
+        return client.generic(method, path, body, content_type=kind, headers=kept)
+
+    return call
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
+def test_every_method_goes_on_with_path_query_and_body(ask, provider, rows, method):
+    answered = b'{ "id": "th_1",\n "unusual" :[ ] }'
+    provider.add(method, f"{BASE}/threads/th_1", body=answered, content_type="application/json; charset=x")
+    body = b'{"b": 1, "a": [ 2 ]}' if method != "GET" else b""
+    answer = ask(method, "/v1/threads/th_1?limit=2&order=%20", body, openai_beta="assistants=v2")
+    sent = provider.calls[0].request
+    assert (sent.method, sent.url) == (method, f"{BASE}/threads/th_1?limit=2&order=%20")
+    assert (sent.body or b"") == body
+    assert sent.headers["authorization"] == f"Bearer {SECRET}"
+    assert sent.headers["openai-beta"] == "assistants=v2"
+    assert (answer.status_code, answer.content) == (200, answered)
+    assert answer["content-type"] == "application/json; charset=x"
+    assert answer["x-portkey-provider"] == "openai"
+    assert answer["x-portkey-last-used-option-index"] == "config"
+    (row,) = rows()
+    assert (row["fn"], row["method"], row["endpoint"]) == ("proxy", method, "/v1/threads/th_1")
+    assert (row["outcome"], row["status"], row["virtual_key"]) == ("finished", 200, "openai")
+    assert row["bodies"]["response"] == answered
+
+
+def test_bytes_of_any_kind_go_on_and_come_back_as_they_are(ask, provider, rows):
+    form = b'--x\r\ncontent-disposition: form-data; name="file"; filename="a"\r\n\r\n\x00\xff\r\n--x--\r\n'
+    audio = bytes(range(256)) * 4000
+    provider.post(f"{BASE}/audio/anything", body=audio, content_type="audio/mpeg")
+    answer = ask("POST", "/v1/audio/anything", form, "multipart/form-data; boundary=x")
+    sent = provider.calls[0].request
+    assert (sent.body, sent.headers["content-type"]) == (form, "multipart/form-data; boundary=x")
+    assert b"".join(answer.streaming_content) == audio
+    answer.close()
+    assert answer["content-type"] == "audio/mpeg"
+    assert [row["outcome"] for row in rows()] == ["finished"]
+
+
+def test_the_clients_headers_go_on_but_for_those_that_are_ours_to_set(ask, provider, token):
+    provider.get(f"{BASE}/files", json={})
+    ask(
+        "GET",
+        "/v1/files",
+        user_agent="An app/1",
+        accept="text/x",
+        x_stainless_lang="python",
+        idempotency_key="7",
+        cookie="sessionid=secret",
+        x_api_key="k",
+        x_portkey_metadata="{}",
+        x_forwarded_for="10.0.0.1",
+        x_another=token,
+        accept_encoding="br",
+    )
+    headers = {name.lower(): value for name, value in provider.calls[0].request.headers.items()}
+    assert headers["user-agent"] == "An app/1"
+    assert (headers["accept"], headers["x-stainless-lang"], headers["idempotency-key"]) == (
+        "text/x",
+        "python",
+        "7",
+    )
+    assert not {"cookie", "x-api-key", "x-forwarded-for", "x-another", "accept-encoding"} & set(headers)
+    assert not any(name.startswith("x-portkey") or token in value for name, value in headers.items())
+
+
+def test_a_virtual_key_may_be_named_before_the_model_whose_bare_name_goes_on(ask, provider, rows):
+    provider.post(f"{BASE}/moderations", json={"model": "omni", "results": []})
+    body = b'{ "input":"x" , "model" : "@openai/omni-moderation" }'
+    answer = ask("POST", "/v1/moderations", body, x_portkey_virtual_key="")
+    assert answer.status_code == 200
+    assert provider.calls[0].request.body == b'{ "input":"x" , "model" : "omni-moderation" }'
+    (row,) = rows()
+    assert (row["model"], row["model_answered"], row["virtual_key"]) == ("omni-moderation", "omni", "openai")
+    assert json.loads(row["bodies"]["sent"])["model"] == "omni-moderation"
+
+
+def test_a_virtual_key_in_the_query_does_not_go_on(ask, provider):
+    provider.get(f"{BASE}/anything", json={})
+    ask("GET", "/v1/anything?model=@openai/gpt-4o&x=1", x_portkey_virtual_key="")
+    assert provider.calls[0].request.url == f"{BASE}/anything?model=gpt-4o&x=1"
+
+
+@pytest.mark.parametrize("body", [b"{broken", b"[1]", b'"text"', b"", b'{"model": 4}', b"\xff\xfe"])
+def test_a_body_that_we_cannot_read_is_the_providers_to_judge(ask, provider, body):
+    provider.post(f"{BASE}/x", status=400, body=b"no!", content_type="text/plain")
+    answer = ask("POST", "/v1/x", body)
+    assert (provider.calls[0].request.body or b"") == body
+    assert (answer.status_code, answer.content, answer["content-type"]) == (400, b"no!", "text/plain")
+
+
+def test_an_error_of_the_provider_stays_in_its_own_words(client, token, workspace, provider, rows):
+    create_virtual_key(workspace, "A", provider="anthropic", slug="a", secret="sk-ant-0123456789")
+    error = {"type": "error", "error": {"type": "not_found_error", "message": "No"}, "request_id": "r"}
+    provider.post(
+        "https://api.anthropic.com/v1/messages", status=404, json=error, headers={"retry-after": "3"}
+    )
+    headers = {"x-api-key": token, "x-portkey-virtual-key": "a", "anthropic-version": "2026-10-21"}
+    answer = client.post(
+        "/v1/v1/messages", b'{"model":"claude-x"}', content_type="application/json", headers=headers
+    )
+    assert (answer.status_code, answer.json(), answer["retry-after"]) == (404, error, "3")
+    sent = provider.calls[0].request
+    assert (sent.headers["x-api-key"], sent.headers["anthropic-version"]) == (
+        "sk-ant-0123456789",
+        "2026-10-21",
+    )
+    (row,) = rows()
+    assert (row["outcome"], row["status"], row["error"]["type"]) == ("failed", 404, "not_found_error")
+
+
+def test_a_stream_passes_and_is_understood(ask, provider, rows):
+    sse = (
+        b'event: message_start\ndata: {"type":"message_start","message":{"model":"m","usage":'
+        b'{"input_tokens":4}}}\n\nevent: message_delta\ndata: {"type":"message_delta","delta":'
+        b'{"stop_reason":"end_turn"},"usage":{"output_tokens":2}}\n\n'
+        b'event: message_stop\ndata: {"type":"message_stop"}\n\n: odd tail'
+    )
+    provider.post(f"{BASE}/messages", body=sse, content_type="text/event-stream; charset=utf-8")
+    answer = ask("POST", "/v1/messages", b'{"model":"m","stream":true}')
+    assert b"".join(answer.streaming_content) == sse
+    answer.close()
+    assert answer["content-type"] == "text/event-stream; charset=utf-8"
+    (row,) = rows()
+    assert (row["outcome"], row["finish"], row["stream"]) == ("finished", "end_turn", True)
+    assert (row["usage"]["input"], row["usage"]["output"]) == (4, 2)
+    assert row["bodies"]["response"] == sse
+
+
+def test_a_virtual_key_can_forbid_what_the_gateway_does_not_know(ask, provider, rows, virtual_key):
+    VirtualKey.objects.update(allow_passthrough=False)
+    provider.post(f"{BASE}/chat/completions", json={"choices": []})
+    answer = ask("POST", "/v1/moderations", b"{}")
+    assert answer.status_code == 403
+    assert "does not allow pass-through" in answer.json()["error"]["message"]
+    assert len(provider.calls) == 0
+    (row,) = rows()
+    assert (row["outcome"], row["status"], row["attempts"][0]["host"]) == ("refused", 403, "")
+    known = ask("POST", "/v1/chat/completions", b'{"model":"m","messages":[]}')
+    assert known.status_code == 200
+
+
+def test_another_method_on_a_known_path_passes_through(ask, provider):
+    provider.get(f"{BASE}/chat/completions", json={"object": "list"})
+    assert ask("GET", "/v1/chat/completions?limit=1").json() == {"object": "list"}
+
+
+def test_the_old_prefix_of_pass_through_is_cut(ask, provider):
+    provider.post(f"{BASE}/threads", json={"id": "t"})
+    assert ask("POST", "/v1/proxy/threads", b"{}").json() == {"id": "t"}
+
+
+@pytest.mark.parametrize("path", ["/v1/proxy/configs", "/v1/v1/virtual-keys", "/v1//logs/x", "/v1/%63onfigs"])
+def test_no_form_of_a_management_path_goes_to_a_provider(ask, provider, path):
+    assert ask("GET", path).status_code == 501
+    assert len(provider.calls) == 0
+
+
+def test_a_path_that_climbs_is_refused(ask, provider):
+    assert ask("GET", "/v1/files/%2e%2e/%2e%2e/admin").status_code == 400
+    assert len(provider.calls) == 0
+
+
+def test_a_redirect_is_not_followed_and_not_handed_on(ask, provider):
+    provider.get(f"{BASE}/files/1/content", status=302, headers={"location": "https://elsewhere.example/"})
+    answer = ask("GET", "/v1/files/1/content")
+    assert (answer.status_code, "location" in answer) == (500, False)
+
+
+def test_an_answer_without_a_body_has_none(ask, provider, rows):
+    provider.delete(f"{BASE}/files/1", status=204)
+    answer = ask("DELETE", "/v1/files/1")
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert [row["outcome"] for row in rows()] == ["finished"]
+
+
+def test_no_answer_becomes_a_page(ask, provider):
+    provider.get(f"{BASE}/x", body=b"<script>1</script>", content_type="text/html")
+    answer = ask("GET", "/v1/x")
+    assert (answer["content-security-policy"], answer["x-content-type-options"]) == ("sandbox", "nosniff")
+    assert b"".join(answer.streaming_content) == b"<script>1</script>"
+    answer.close()
+
+
+@pytest.mark.parametrize("row", PROVIDERS.values(), ids=PROVIDERS)
+def test_every_provider_is_asked_at_its_own_address(client, token, workspace: Workspace, rows, provider, row):
+    create_virtual_key(workspace, "P", provider=row.slug, slug="p", secret="sk-0123456789abcdef")
+    under = (
+        row.base_url if row.base_url.endswith(row.passthrough_under) else row.base_url + row.passthrough_under
+    )
+    provider.get(f"{under}/anything/at", json={"is": row.slug})
+    headers = {"x-portkey-api-key": token, "x-portkey-virtual-key": "p"}
+    assert client.get("/v1/anything/at", headers=headers).json() == {"is": row.slug}
+
+
+def test_a_client_with_its_own_credential_needs_no_virtual_key(ask, provider):
+    provider.get(f"{BASE}/files", json={})
+    answer = ask(
+        "GET",
+        "/v1/files",
+        x_portkey_virtual_key="",
+        x_portkey_provider="openai",
+        authorization="Bearer sk-my",
+    )
+    assert answer.status_code == 200
+    assert provider.calls[0].request.headers["authorization"] == "Bearer sk-my"

@@ -1,0 +1,82 @@
+"""One form of each path is looked up, and a path that goes on says what the client said."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy import paths
+from proxy.errors import InvalidRequest
+from proxy.http1 import TARGET
+
+
+def environ(path, raw=None, query=""):
+    made = {"PATH_INFO": path.encode().decode("latin-1"), "QUERY_STRING": query}
+    return made if raw is None else made | {"RAW_URI": raw}
+
+
+@pytest.mark.parametrize(
+    ("path", "plain"),
+    [
+        ("/v1/chat/completions", "/v1/chat/completions"),
+        ("//v1///models", "/v1/models"),
+        ("/v1/v1/messages", "/v1/messages"),
+        ("/v1/proxy/threads/t", "/v1/threads/t"),
+        ("/v1/proxy/v1//v1/proxy/configs", "/v1/configs"),
+        ("/v1/v10/x", "/v1/v10/x"),
+        ("/v1/proxyline", "/v1/proxyline"),
+        ("/v2/v1/x", "/v2/v1/x"),
+    ],
+)
+def test_a_path_has_one_plain_form(path, plain):
+    assert paths.plain(path) == plain
+
+
+@pytest.mark.parametrize(
+    ("path", "raw", "query", "below"),
+    [
+        ("/v1/threads/t_1", None, "limit=2", "/threads/t_1?limit=2"),
+        ("/v1/models/a/b", "/v1/models/a%2Fb", "", "/models/a%2Fb"),
+        ("/v1/models/a/b", "/v1/models/other", "", "/models/a/b"),
+        ("/v1/files/a b?#é", None, "", "/files/a%20b%3F%23%C3%A9"),
+        ("/v1/files/é", "/v1/files/%C3%A9?x=1", "x=1", "/files/%C3%A9?x=1"),
+        ("/v1/x", "/%761/x", "", "/x"),
+        ("/v1/v1/messages", "/v1/v1/messages?beta=true", "beta=true", "/messages?beta=true"),
+        ("/v1/x", None, "a[]=1&b=%20c+d&e", "/x?a[]=1&b=%20c+d&e"),
+        ("/v1/x", None, 'q="<é>"', "/x?q=%22%3C%C3%A9%3E%22"),
+        ("/v1/x", None, "model=@openai/gpt-4o&a=1", "/x?model=gpt-4o&a=1"),
+        ("/v1/x", None, "a=1&model=%40openai%2Fgpt-4o", "/x?a=1&model=gpt-4o"),
+        ("/v1/x", None, "model=gpt-4o&supermodel=@a/b", "/x?model=gpt-4o&supermodel=@a/b"),
+    ],
+)
+def test_a_path_goes_on_as_the_client_quoted_it(path, raw, query, below):
+    query = query.encode().decode("latin-1")
+    assert paths.below(environ(path, raw, query)) == below
+
+
+@pytest.mark.parametrize(
+    ("path", "raw"),
+    [
+        ("/v1/../admin", None),
+        ("/v1/files/./x", None),
+        ("/v1/a/..", "/v1/a/%2e%2e"),
+        ("/v1/a/../../v1/configs", "/v1/a%2F..%2F..%2Fv1%2Fconfigs"),
+    ],
+)
+def test_a_path_that_climbs_goes_nowhere(path, raw):
+    with pytest.raises(InvalidRequest):
+        paths.below(environ(path, raw))
+
+
+@given(st.text(max_size=60), st.text(max_size=60), st.text(max_size=40))
+def test_whatever_the_path_what_goes_on_is_a_path_below_the_base(path, raw, query):
+    given_query = query.encode("utf-8", "replace").decode("latin-1")
+    try:
+        below = paths.below(
+            environ(f"/v1/{path}".encode("utf-8", "replace").decode(), f"/v1/{raw}", given_query)
+        )
+    except InvalidRequest:
+        return
+    assert below.startswith("/")
+    assert TARGET.fullmatch(below)
+    assert "#" not in below
+    assert not {".", ".."} & set(below.partition("?")[0].split("/"))
