@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sandbox import errors, frames, room
+from sandbox.chat import stops
 from sandbox.manners import manners
 from sandbox.messages import ELSEWHERE, named
 from sandbox.room import Arrived, Reply
@@ -43,7 +44,7 @@ def question(body: Mapping[str, Any], raw: bytes) -> Question:
         manners=told,
         stream=body.get("stream") is True,
         limit=limit(body),
-        stops=tuple(s for s in body.get("stop_sequences") or () if isinstance(s, str)),
+        stops=stops(body.get("stop_sequences")),
         body=raw.decode(errors="replace") if told.echo else "",
     )
 

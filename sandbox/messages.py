@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sandbox import errors, frames, room
-from sandbox.chat import torn
+from sandbox.chat import stops, torn
 from sandbox.content import text_of
 from sandbox.manners import manners
 from sandbox.room import Arrived, Reply
@@ -75,7 +75,7 @@ def question(body: Mapping[str, Any]) -> Question:
         parallel=not disabled(body.get("tool_choice")),
         results=results(messages[-1]),
         limit=limit(body),
-        stops=tuple(s for s in body.get("stop_sequences") or () if isinstance(s, str)),
+        stops=stops(body.get("stop_sequences")),
         thinks=thinks(body.get("thinking")),
         caches=caches(body, messages),
         schema=schema(body.get("output_config")),

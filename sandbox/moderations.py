@@ -42,7 +42,7 @@ def inputs(body: Mapping[str, Any]) -> tuple[list[str], list[str]]:
         case str(text):
             return [text], ["text"]
         case [{"type": _}, *_] as parts:
-            kinds = {part.get("type") for part in parts if isinstance(part, Mapping)}
+            kinds = [part.get("type") for part in parts if isinstance(part, Mapping)]
             shown = {"text": "text", "image_url": "image"}
             return [text_of(parts)], [word for kind, word in shown.items() if kind in kinds]
         case [str(), *_] as texts if all(isinstance(text, str) for text in texts):

@@ -4,10 +4,12 @@ import base64
 import io
 import json
 import math
+import re
 import struct
 import time
 import wave
 import zlib
+from pathlib import Path
 from typing import Any
 
 import anthropic.types
@@ -15,7 +17,7 @@ import pytest
 from django.http.response import HttpResponseBase
 from django.test import Client
 from django.urls import include, path
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from openai import types
 from openai.types import audio
@@ -677,6 +679,31 @@ def test_a_mistaken_request_is_answered_in_the_providers_words(method: str, addr
     for body in (None if method == "GET" else {}, b"[" * 100_000):
         told = ask(address, body, method)
         assert (told.status_code, "error" in json.loads(read(told))) == (status, True)
+
+
+STRANGE = st.recursive(
+    st.none() | st.text() | st.integers() | st.booleans(),
+    lambda inner: (
+        st.lists(inner)
+        | st.dictionaries(st.sampled_from(["type", "text", "content", "source", "role"]) | st.text(), inner)
+    ),
+)
+SOURCES = [file.read_text() for file in Path(content.__file__).parent.glob("*.py")]
+NAMES = sorted({name for source in SOURCES for name in re.findall(r'get\("(\w+)"', source)} - {"model"})
+DOORS = [f"/sandbox/{p}/v1/{path}" for p, path, body in ROOMS if body] + [
+    f"{OPENAI}chat/completions",
+    f"{ANTHROPIC}messages",
+]
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from(DOORS), st.dictionaries(st.sampled_from(NAMES), STRANGE))
+def test_no_request_is_too_strange_to_be_answered(address: str, strange: dict[str, Any]):
+    named = {"model": "claude-2" if address.endswith("complete") else "m", "max_tokens": 9}
+    needed = {"messages": [{"role": "user", "content": "Hi"}], "input": "Hi", "prompt": DIALOGUE}
+    told = ask(address, needed | named | {"max_tokens_to_sample": 9} | strange)
+    assert told.status_code in (200, 400)
+    read(told)
 
 
 @pytest.mark.parametrize(
