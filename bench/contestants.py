@@ -1,44 +1,36 @@
-"""The gateways that are compared, each in front of the same nginx, each with one serving process.
+"""What a contestant is, and Gatehouse as one: as it would run in production, but with one worker. SQLite,
+its key and its virtual keys stored, every call authenticated and on record.
 
-Gatehouse runs as it would in production, with one worker: SQLite, its key and its virtual keys stored, every
-call authenticated and on record. Portkey's gateway is told host and key in headers and keeps nothing.
+The peers it is compared with are bench/portkey.py and bench/litellm.py. Each stands in front of the same
+nginx, with one serving process.
 """
 
-import json
 import os
 import re
-import shutil
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench import load
 from bench.processes import Processes, answers, free_port
-from bench.upstream import Nginx
+from bench.upstream import KINDS, Nginx
 
 ROOT = Path(__file__).resolve().parent.parent
-KINDS = ("chat", "events", "paced")
-PORTKEY = "1.15.2"
-# Without these, its streams answer 500 under Node.
-PINNED = {"hono": "4.9.7", "@hono/node-server": "1.13.5", "@hono/node-ws": "1.2.0"}
-# Portkey's gateway listens everywhere; here it listens on loopback.
-LOOPBACK = """
-const { Server } = require("net");
-const listen = Server.prototype.listen;
-Server.prototype.listen = function (port, ...rest) {
-  const called = rest.find((one) => typeof one === "function");
-  return listen.call(this, Number(port), "127.0.0.1", called);
-};
-"""
+CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "gatehouse-bench"
+
+
+class LeftOut(Exception):
+    """A peer cannot be had here; its first line says why."""
 
 
 @dataclass
 class Contestant:
-    """A running gateway. `headers` are those of a call, by kind of upstream; `first` the seconds from its
-    start to its first answer."""
+    """A running gateway. `headers` are those of a call, and `models` what it calls the model, by kind of
+    upstream; `first` the seconds from its start to its first answer."""
 
     name: str
     port: int
@@ -46,6 +38,10 @@ class Contestant:
     first: float
     version: str
     folder: Path | None = None
+    models: Mapping[str, str] = field(default_factory=dict)
+
+    def model(self, kind: str) -> str:
+        return self.models.get(kind, load.MODEL)
 
     def rows(self) -> int:
         """Calls that its log in the database holds."""
@@ -66,8 +62,9 @@ def gatehouse(processes: Processes, nginx: Nginx, folder: Path, core: int) -> Co
     for kind in KINDS:
         command = ["create_virtual_key", f"bench-{kind}", "--provider", "openai", "--slug", f"bench-{kind}"]
         run(env, "manage.py", *command, "--custom-host", nginx.url(kind), "--key-env", "BENCH_SECRET")
-    processes.start("gatehouse", [sys.executable, "-m", "gunicorn"], core=core, env=env, cwd=str(ROOT))
-    first = answers(port, "/readyz")
+    gunicorn = [sys.executable, "-m", "gunicorn"]
+    started = processes.start("gatehouse", gunicorn, core=core, env=env, cwd=str(ROOT))
+    first = answers(started, port, "/readyz")
     headers = {kind: {"x-portkey-api-key": key, "x-portkey-virtual-key": f"bench-{kind}"} for kind in KINDS}
     return Contestant("gatehouse", port, headers, first, changelog_version(), folder)
 
@@ -107,38 +104,11 @@ def changelog_version() -> str:
     return " ".join(part for part in (released[1] if released else "", commit) if part) or "unversioned"
 
 
-def portkey(processes: Processes, nginx: Nginx, cache: Path, core: int) -> Contestant:
-    installed = install_portkey(cache)
-    guard = cache / "loopback.cjs"
-    guard.write_text(LOOPBACK)
-    port = free_port()
-    command = ["node", "--require", str(guard), str(installed), f"--port={port}", "--headless"]
-    env = {**os.environ, "NODE_ENV": "production"}
-    processes.start("portkey", command, core=core, env=env)
-    first = answers(port, "/")
-    common = {"x-portkey-provider": "openai", "authorization": "Bearer sk-bench"}
-    headers = {kind: {**common, "x-portkey-custom-host": nginx.url(kind)} for kind in KINDS}
-    return Contestant("portkey", port, headers, first, PORTKEY)
-
-
-def install_portkey(cache: Path) -> Path:
-    """Where its server is, after npm has installed it once with the versions that work."""
-    wanted = json.dumps(
-        {"private": True, "dependencies": {"@portkey-ai/gateway": PORTKEY}, "overrides": PINNED}
-    )
-    server = cache / "node_modules" / "@portkey-ai" / "gateway" / "build" / "start-server.js"
-    manifest = cache / "package.json"
-    if server.exists() and manifest.read_text() == wanted:
-        return server
-    cache.mkdir(parents=True, exist_ok=True)
-    manifest.write_text(wanted)
-    command = ["npm", "install", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund"]
-    done = subprocess.run(command, cwd=cache, capture_output=True, text=True, timeout=300)
-    if done.returncode or not server.exists():
-        raise RuntimeError(f"npm could not install @portkey-ai/gateway:\n{done.stderr[-2000:]}")
-    return server
-
-
-def portkey_missing() -> str:
-    lacking = [name for name in ("node", "npm") if not shutil.which(name)]
-    return " and ".join(lacking)
+def install(what: str, command: list[str], cwd: Path, *, seconds: float) -> None:
+    """Run the installer of a peer. Raises LeftOut with the end of what it said."""
+    try:
+        done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=seconds)
+    except subprocess.TimeoutExpired as error:
+        raise LeftOut(f"{what} was not installed within {seconds:.0f} s") from error
+    if done.returncode:
+        raise LeftOut(f"{what} could not be installed\n{done.stderr[-2000:]}")

@@ -11,13 +11,18 @@ import socket
 import subprocess
 import time
 import uuid
+from collections.abc import Collection
 from pathlib import Path
 from types import TracebackType
 
 MARK = "GATEHOUSE_BENCH"
 TICK = os.sysconf("SC_CLK_TCK")  # per second, the unit of /proc's CPU times
-PATIENCE = 60.0  # seconds for a server's first answer
+PATIENCE = 60.0  # seconds for a server's first answer, if nothing else is said
 GRACE = 10.0  # seconds to end in good order
+
+
+class NotUp(Exception):
+    """A server that was started does not answer."""
 
 
 class Processes:
@@ -26,7 +31,7 @@ class Processes:
     def __init__(self, logs: Path) -> None:
         self.logs = logs
         self.run = uuid.uuid4().hex
-        self.started: list[subprocess.Popen[bytes]] = []
+        self.started: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> "Processes":
         return self
@@ -34,21 +39,11 @@ class Processes:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for process in self.started:
-            process.terminate()
-        ends = time.monotonic() + GRACE
-        for process in self.started:
-            try:
-                process.wait(max(ends - time.monotonic(), 0.1))
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        for pid in marked(self.run):  # children that outlived them
-            os.kill(pid, signal.SIGKILL)
+        end(self.started.values(), self.run)
 
     def start(
         self, name: str, command: list[str], *, core: int, env: dict[str, str] | None = None, cwd: str = "."
-    ) -> None:
+    ) -> subprocess.Popen[bytes]:
         """Start `command` under `name`; it and its children may run on `core` alone."""
         environment = {**(os.environ if env is None else env), MARK: f"{self.run}/{name}"}
         with self.log(name).open("wb") as log:
@@ -60,11 +55,19 @@ class Processes:
                 stderr=log,
                 preexec_fn=lambda: os.sched_setaffinity(0, {core}),
             )
-        self.started.append(process)
+        self.started[name] = process
+        return process
+
+    def stop(self, name: str) -> None:
+        """End what was started under `name`, if anything was."""
+        end([process for started, process in self.started.items() if started == name], f"{self.run}/{name}")
 
     def log(self, name: str) -> Path:
-        """What a process and its children have said."""
         return self.logs / f"{name}.log"
+
+    def said(self, name: str) -> str:
+        """What a process and its children have said, if it was started."""
+        return self.log(name).read_text(errors="replace") if self.log(name).exists() else ""
 
     def of(self, name: str) -> list[int]:
         """The processes started under `name`, and their children."""
@@ -83,6 +86,21 @@ class Processes:
         for pid in self.of(name):
             held[role(pid)] = max(held[role(pid)], resident(pid, peak=peak))
         return held
+
+
+def end(processes: Collection[subprocess.Popen[bytes]], mark: str) -> None:
+    """End them, in good order if they will, and what else carries the mark: children that outlive them."""
+    for process in processes:
+        process.terminate()
+    ends = time.monotonic() + GRACE
+    for process in processes:
+        try:
+            process.wait(max(ends - time.monotonic(), 0.1))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    for pid in marked(mark):
+        os.kill(pid, signal.SIGKILL)
 
 
 def marked(mark: str) -> list[int]:
@@ -124,10 +142,12 @@ def free_port() -> int:
         return port
 
 
-def answers(port: int, path: str) -> float:
-    """Wait for a 200 from `path`; seconds it took. Raises TimeoutError."""
+def answers(process: subprocess.Popen[bytes], port: int, path: str, *, within: float = PATIENCE) -> float:
+    """Wait for a 200 from `path`; seconds it took. Raises NotUp."""
     began = time.monotonic()
-    while time.monotonic() - began < PATIENCE:
+    while time.monotonic() - began < within:
+        if process.poll() is not None:
+            raise NotUp(f"it ended with {process.returncode} before it answered")
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
         try:
             connection.request("GET", path)
@@ -138,4 +158,4 @@ def answers(port: int, path: str) -> float:
         finally:
             connection.close()
         time.sleep(0.02)
-    raise TimeoutError(f"Nothing answered on port {port} within {PATIENCE:.0f} s.")
+    raise NotUp(f"it did not answer within {within:.0f} s")

@@ -12,6 +12,7 @@ from typing import Any
 
 from bench.processes import Processes, answers, free_port
 
+KINDS = ("chat", "events", "paced")
 EVENTS = 50
 PACES = {"events": 0.01, "paced": 0.1}  # seconds between events
 STAMP = "T0000000000000"
@@ -48,11 +49,11 @@ class Nginx:
 
     def __init__(self, processes: Processes, folder: Path, core: int) -> None:
         self.port = free_port()
+        folder.mkdir()
         config = folder / "nginx.conf"
         config.write_text(configuration(folder, self.port))
         command = [program(), "-p", str(folder), "-c", str(config), "-e", "stderr"]
-        processes.start("nginx", command, core=core)
-        answers(self.port, "/")
+        answers(processes.start("nginx", command, core=core), self.port, "/")
 
     def url(self, kind: str) -> str:
         return f"http://127.0.0.1:{self.port}/{kind}/v1"
