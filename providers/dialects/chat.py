@@ -6,8 +6,9 @@ extras, only what its next turn or a reader needs: reasoning, signatures and ann
 
 from collections.abc import Callable
 
-from providers.dialects import envelope
+from providers.dialects import envelope, functions
 from providers.dialects.envelope import Chunks
+from providers.dialects.functions import FunctionChunks
 from providers.types import JSON, Ask, Provider
 
 # What a block of content_blocks, or its delta, holds if the next turn must bring it back.
@@ -19,16 +20,20 @@ class Chat:
     """The dialect `chat`."""
 
     def common(self, ask: Ask) -> Ask:
-        return ask
+        """Raises Unrenderable."""
+        return functions.common(ask)
 
     def answer(self, provider: Provider, ask: Ask, common: JSON) -> JSON:
         """A chat completion, with the provider's name and without what strictness forbids."""
-        said = _said(ask)
-        choices = [envelope.choice(ask, told, "message", said(told["message"])) for told in common["choices"]]
+        said, choices = _said(ask), common["choices"]
+        if functions.are_wanted(ask):
+            choices = [functions.choice(choice) for choice in choices]
+        choices = [envelope.choice(ask, choice, "message", said(choice["message"])) for choice in choices]
         return envelope.answer(provider, ask, "chat.completion", common, choices)
 
-    def writer(self, provider: Provider, ask: Ask) -> Chunks:
-        return Chunks(provider, ask, "chat.completion.chunk", "delta", OPENING, _said(ask))
+    def writer(self, provider: Provider, ask: Ask) -> Chunks | FunctionChunks:
+        chunks = Chunks(provider, ask, "chat.completion.chunk", "delta", OPENING, _said(ask))
+        return FunctionChunks(chunks) if functions.are_wanted(ask) else chunks
 
 
 def _said(ask: Ask) -> Callable[[JSON], JSON]:

@@ -21,7 +21,6 @@ from providers.types import JSON, Ask
 
 JSON_ONLY = "Answer with one JSON object and nothing else."
 PLACELESS = ("name", "audio")  # what a message may hold and Anthropic has no place for
-RESULTS = ("tool", "function")  # whose name is their function's, known by the call
 
 
 def render_conversation(messages: Any, ask: Ask) -> JSON:
@@ -46,7 +45,6 @@ class _Conversation:
     system: list[JSON] = field(default_factory=list)
     late: list[JSON] = field(default_factory=list)  # blocks waiting for a place behind a user's turn
     turns: list[JSON] = field(default_factory=list)
-    functions: list[str] = field(default_factory=list)  # made-up ids of legacy calls without a result yet
 
     def add(self, message: Any, where: str) -> None:
         if not isinstance(message, dict):
@@ -61,9 +59,8 @@ class _Conversation:
             case "assistant":
                 self.place_late_system()
                 self._say("assistant", list(self._assistant(message, where)))
-            case "tool" | "function" as role:
-                id_ = message.get("tool_call_id") if role == "tool" else self._answered_function()
-                self._say("user", [_tool_result(id_, message, where)])
+            case "tool":
+                self._say("user", [_tool_result(message, where)])
             case role:
                 raise Unrenderable(f"{where}.role {role!r} is not known.")
 
@@ -95,9 +92,6 @@ class _Conversation:
             yield from render_content(said, f"{where}.content")
         for number, call in enumerate(listed(message.get("tool_calls"), f"{where}.tool_calls")):
             yield self._tool_use(call, f"{where}.tool_calls[{number}]")
-        if legacy := message.get("function_call"):
-            self.functions.append(f"function_{len(self.turns)}")
-            yield self._tool_use({"id": self.functions[-1], "function": legacy}, f"{where}.function_call")
 
     def _tool_use(self, call: Any, where: str) -> JSON:
         match call:
@@ -107,9 +101,6 @@ class _Conversation:
                 cache = call.get("cache_control")
                 return {**block, "cache_control": cache} if cache else block
         raise Unrenderable(f"{where} needs an id and a function with a name.")
-
-    def _answered_function(self) -> str:
-        return self.functions.pop(0) if self.functions else "function_0"
 
 
 def _arguments(text: Any, where: str) -> JSON:
@@ -125,14 +116,14 @@ def _arguments(text: Any, where: str) -> JSON:
     return arguments
 
 
-def _tool_result(id_: Any, message: JSON, where: str) -> JSON:
+def _tool_result(message: JSON, where: str) -> JSON:
     """A result. Its cache mark, or its last part's, stands on the block itself."""
-    if not isinstance(id_, str):
+    if not isinstance(message.get("tool_call_id"), str):
         raise Unrenderable(f"{where} needs a tool_call_id.")
     blocks = render_content(message.get("content"), f"{where}.content")
     cache = message.get("cache_control") or (blocks[-1].get("cache_control") if blocks else None)
     blocks = [{name: value for name, value in block.items() if name != "cache_control"} for block in blocks]
-    result: JSON = {"type": "tool_result", "tool_use_id": id_}
+    result: JSON = {"type": "tool_result", "tool_use_id": message["tool_call_id"]}
     if blocks:
         result["content"] = _text_alone(blocks) or blocks
     return {**result, "cache_control": cache} if cache else result
@@ -166,4 +157,5 @@ def left_out(name: str) -> Via:
 
 
 def _holds(message: Any, name: str) -> bool:
-    return message.get("role") not in RESULTS and message.get(name) is not None
+    """The name of a result is its tool's, which its call tells."""
+    return message.get("role") != "tool" and message.get(name) is not None

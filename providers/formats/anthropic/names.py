@@ -44,13 +44,10 @@ class Names:
 
 def _declared(ask: Ask) -> Iterator[str]:
     """The names of all functions; what is no function is refused where tools are rendered."""
-    tools, functions = ask.body.get("tools"), ask.body.get("functions")
+    tools = ask.body.get("tools")
     for tool in tools if isinstance(tools, list) else ():
         if isinstance(tool, dict) and isinstance(tool.get("function"), dict):
             yield str(tool["function"].get("name", ""))
-    for function in functions if isinstance(functions, list) else ():
-        if isinstance(function, dict):
-            yield str(function.get("name", ""))
 
 
 def _plain(name: str) -> str:

@@ -17,13 +17,11 @@ NATIVE_CHOICES = ("auto", "any", "none", "tool")
 
 
 def render_tools(tools: Any, ask: Ask) -> list[JSON] | None:
-    """Every tool: OpenAI's functions, new and legacy, its web search, and Anthropic's own."""
+    """Every tool: OpenAI's functions, its web search, and Anthropic's own."""
     names, allowed = Names.of(ask), _allowed(ask)
-    legacy = listed(ask.body.get("functions"), "functions")
-    tools = [*listed(tools, "tools"), *({"type": "function", "function": function} for function in legacy)]
     rendered = [
         _render_tool(names, tool, f"tools[{number}]")
-        for number, tool in enumerate(tools)
+        for number, tool in enumerate(listed(tools, "tools"))
         if allowed is None or _name_of(tool) in allowed
     ]
     if (search := ask.body.get("web_search_options")) is not None:
@@ -68,7 +66,7 @@ def _web_search(options: Any) -> JSON:
 
 
 def render_choice(choice: Any, ask: Ask) -> Any:
-    """tool_choice, or the legacy function_call; sent only where there are tools, else refused upstream."""
+    """tool_choice; sent only where there are tools, else refused upstream."""
     if not has_tools(ask):
         return None
     return _choice(Names.of(ask), choice) or DROPPED
@@ -78,9 +76,7 @@ def render_parallel(parallel: Any, ask: Ask) -> JSON | None:
     """parallel_tool_calls is part of the choice there, but not of the choice of none."""
     if not has_tools(ask):
         return None
-    choice = ask.body.get("tool_choice")
-    choice = ask.body.get("function_call") if choice is None else choice
-    rendered = _choice(Names.of(ask), choice) or {"type": "auto"}
+    rendered = _choice(Names.of(ask), ask.body.get("tool_choice")) or {"type": "auto"}
     if rendered["type"] == "none":
         return None
     return {**rendered, "disable_parallel_tool_use": not parallel}
@@ -88,8 +84,7 @@ def render_parallel(parallel: Any, ask: Ask) -> JSON | None:
 
 def has_tools(ask: Ask) -> bool:
     """Whether the client brings tools of its own."""
-    body = ask.body
-    return bool(body.get("tools") or body.get("functions")) or body.get("web_search_options") is not None
+    return bool(ask.body.get("tools")) or ask.body.get("web_search_options") is not None
 
 
 def _choice(names: Names, choice: Any) -> JSON | None:
@@ -104,8 +99,6 @@ def _choice(names: Names, choice: Any) -> JSON | None:
             return {"type": "tool", "name": names.wire(name)}
         case {"type": kind} if kind in NATIVE_CHOICES:
             return dict(choice)
-        case {"name": str(name)}:
-            return {"type": "tool", "name": names.wire(name)}
     return None
 
 
