@@ -165,16 +165,6 @@ MODELS = call(
     "The list, in one form whoever it comes from",
     ANY_JSON,
 )
-PASSED: JSON = {
-    method: call(
-        f"pass_{method}",
-        "Anything else under /v1/ goes to the named provider as it is, where the virtual key allows it",
-        "The provider's answer as it is",
-        {"*/*": {}},
-        {"*/*": {}} if method in {"post", "put", "patch"} else None,
-    )
-    for method in ("get", "post", "put", "patch", "delete")
-}
 THE_PATH: JSON = {
     "name": "path",
     "in": "path",
@@ -182,6 +172,21 @@ THE_PATH: JSON = {
     "description": "The provider's own path, `moderations` for one; it may have several parts.",
     "schema": {"type": "string"},
 }
+METHODS = ("get", "post", "put", "patch", "delete")  # that pass through
+ANY_BODY: JSON = {"*/*": {"schema": {}}}
+
+
+def passed(method: str) -> JSON:
+    """What becomes of a path that has no operation of its own."""
+    told = call(
+        f"pass_{method}",
+        "Anything else under /v1/ goes to the named provider as it is, where the virtual key allows it",
+        "The provider's answer as it is",
+        ANY_BODY,
+        ANY_BODY if method in {"post", "put", "patch"} else None,
+    )
+    return {**told, "parameters": [THE_PATH, *PARAMETERS]}
+
 
 HEALTHZ: JSON = {
     "summary": "Whether the process lives",
@@ -215,7 +220,7 @@ def document(version: str) -> JSON:
             "/v1/completions": {"post": COMPLETIONS},
             "/v1/embeddings": {"post": EMBEDDINGS},
             "/v1/models": {"get": MODELS},
-            "/v1/{path}": {"parameters": [THE_PATH], **PASSED},
+            "/v1/{path}": {method: passed(method) for method in METHODS},
             "/healthz": {"get": HEALTHZ},
             "/readyz": {"get": READYZ},
         },

@@ -69,7 +69,8 @@ def read(record: Record, caller: Caller, fn: str, dialect: str, headers: Headers
 
 def known_models(caller: Caller) -> Outcome:
     """The models of the workspace's own virtual keys."""
-    return Outcome(200, listed := catalogue.models(caller.workspace_id), bodies={"response": listed})
+    listed = catalogue.models(caller.workspace_id)
+    return Outcome(200, listed, bodies={"response": listed})
 
 
 def follow(walk: Walk, call: Call, record: Record) -> Outcome:

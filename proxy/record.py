@@ -152,7 +152,8 @@ class Record(AbstractContextManager["Record"]):
             last.ms = round(total - last.started_ms, 3)
         if last and outcome not in {"finished", "refused"}:
             last.outcome, last.error = outcome, problem.message if problem else ""
-        return {
+        listed = {"models": reading.models} if reading.models else {}
+        return listed | {
             "outcome": outcome,
             "status": status,
             "provider": last.provider if last else "",
@@ -160,7 +161,6 @@ class Record(AbstractContextManager["Record"]):
             "model": last.model if last else self.model,
             "model_answered": reading.model,
             "finish": reading.finish,
-            "models": reading.models,
             "attempts": self.attempts,
             "retry_count": last.retries if last else 0,
             "option_index": last.path if last else "",

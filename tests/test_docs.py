@@ -98,12 +98,20 @@ def test_a_call_can_be_tried_and_its_answer_stays_text(gatehouse):
         page.on("pageerror", lambda error: errors.append(error))
         page.goto(f"{gatehouse.url}/docs/")
         page.fill("#api-key", gatehouse.api_key)
-        page.select_option("select", "stream")
-        body = page.locator("textarea")
+        page.select_option("select >> nth=0", "stream")
+        body = page.locator("textarea").first
         body.fill(body.input_value().replace("What is a gatehouse?", "<img src=x onerror=alert(1)>"))
         page.get_by_role("button", name="Send").first.click()
         page.get_by_text("data: [DONE]").wait_for()
         assert page.locator("pre.answer").first.inner_text().startswith("200 OK")
         assert page.locator("img").count() == 0
+        page.get_by_text("/v1/{path}").nth(1).click()
+        passed = page.locator("details.operation[open]").last
+        passed.get_by_text("Parameters").click()
+        passed.locator("input").nth(0).fill("moderations")
+        passed.locator("input").nth(1).fill("openai-sandbox")
+        passed.locator("textarea").fill('{"input": "Hello"}')
+        passed.get_by_role("button", name="Send").click()
+        passed.get_by_text("modr-").wait_for()
         assert errors == []
         browser.close()

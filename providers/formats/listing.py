@@ -37,7 +37,8 @@ class ModelList:
         models = [_model(provider, model) for model in listed if isinstance(model, dict)]
         rest = said if isinstance(said, dict) else {}
         told = {**rest, "object": "list", "data": models, "provider": provider.slug}
-        reading.models = tuple(model["id"][:LONGEST] for model in models[:REMEMBERED])
+        if not rest.get("has_more"):  # else it is a page, and not all there are
+            reading.models = tuple(model["id"][:LONGEST] for model in models[:REMEMBERED])
         reading.content = reading.ended = True
         return dumps(told)
 

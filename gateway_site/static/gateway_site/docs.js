@@ -18,7 +18,7 @@ async function show() {
 function section(api, path, method, operation) {
   const parameters = (operation.parameters ?? []).map((given) => resolve(api, given));
   const inputs = new Map(parameters.map((parameter) => [parameter.name, element("input", { type: "text" })]));
-  const content = operation.requestBody?.content?.["application/json"];
+  const content = Object.values(operation.requestBody?.content ?? {})[0];
   const body = content && element("textarea", { spellcheck: false, name: "body" });
   const answer = element("pre", { hidden: true, className: "answer" });
   const ask = () => request(api, path, method, operation, inputs, body);
@@ -29,7 +29,7 @@ function section(api, path, method, operation) {
     ...paragraphs(operation.summary),
   );
   if (content) shown.append(...examples(content.examples ?? {}, body), element("label", {}, "Body", body));
-  if (parameters.length) shown.append(fold("Headers", headersTable(parameters, inputs)));
+  if (parameters.length) shown.append(fold("Parameters", headersTable(parameters, inputs)));
   shown.append(
     button("Send", () => send(ask(), answer)),
     button("Show as curl", () => write(answer, curl(ask()))),
@@ -42,7 +42,9 @@ function section(api, path, method, operation) {
 function request(api, path, method, operation, inputs, body) {
   const headers = {};
   if ((operation.security ?? api.security).length && apiKey.value) headers["x-portkey-api-key"] = apiKey.value.trim();
-  for (const [name, input] of inputs) if (input.value) headers[name] = input.value;
+  for (const [name, input] of inputs)
+    if (path.includes(`{${name}}`)) path = path.replace(`{${name}}`, encodeURI(input.value));
+    else if (input.value) headers[name] = input.value;
   if (body) headers["content-type"] = "application/json";
   return { url: new URL(path, location.origin).href, method: method.toUpperCase(), headers, body: body?.value };
 }
