@@ -139,6 +139,9 @@ class Passing(Stream):
         return piece
 
     def ends(self, outcome: str, problem: Problem) -> bytes:
-        """The connection is cut, for nothing can be added to bytes of an unknown kind."""
+        """The connection is cut, for nothing can be added to bytes of an unknown kind.
+
+        To the server it is as if the client had cut it, of which it makes no fuss.
+        """
         self.finish(outcome, problem)
-        raise ConnectionAbortedError(errno.ECONNABORTED, "The provider's answer broke off.")
+        raise ConnectionResetError(errno.ECONNRESET, "The provider's answer broke off.") from None

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote_to_bytes
 
+from django.utils.encoding import repercent_broken_unicode
+
 from proxy.errors import InvalidRequest
 
 SLASHES = re.compile(r"/{2,}")
@@ -34,16 +36,21 @@ def below(environ: Mapping[str, Any]) -> str:
 
     Raises InvalidRequest for a path that climbs.
     """
-    decoded = plain(environ["PATH_INFO"])
+    decoded = plain(environ["PATH_INFO"])  # as Django has it there: decoded from UTF-8
     if {".", ".."} & set(decoded.split("/")):
         raise InvalidRequest("A path with . or .. in it cannot be passed on.")
     given = plain(str(environ.get("RAW_URI", "")).partition("?")[0])
-    same = WHOLE.fullmatch(given) and plain(unquote_to_bytes(given).decode("latin-1")) == decoded
-    path = given if same and given.startswith("/v1/") else quote(decoded.encode("latin-1"), safe=SAFE)
+    same = WHOLE.fullmatch(given) and plain(read(given)) == decoded
+    path = given if same and given.startswith("/v1/") else quote(decoded, safe=SAFE, errors="replace")
     query = environ.get("QUERY_STRING", "")
     return path.removeprefix("/v1") + (
         "?" + quote(bare(query).encode("latin-1"), safe=QUERY_SAFE) if query else ""
     )
+
+
+def read(quoted: str) -> str:
+    """A quoted path as Django reads it: what is no UTF-8 stays quoted."""
+    return repercent_broken_unicode(unquote_to_bytes(quoted)).decode()
 
 
 def bare(query: str) -> str:

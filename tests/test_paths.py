@@ -10,7 +10,7 @@ from proxy.http1 import TARGET
 
 
 def environ(path, raw=None, query=""):
-    made = {"PATH_INFO": path.encode().decode("latin-1"), "QUERY_STRING": query}
+    made = {"PATH_INFO": path, "QUERY_STRING": query}
     return made if raw is None else made | {"RAW_URI": raw}
 
 
@@ -39,6 +39,8 @@ def test_a_path_has_one_plain_form(path, plain):
         ("/v1/models/a/b", "/v1/models/other", "", "/models/a/b"),
         ("/v1/files/a b?#é", None, "", "/files/a%20b%3F%23%C3%A9"),
         ("/v1/files/é", "/v1/files/%C3%A9?x=1", "x=1", "/files/%C3%A9?x=1"),
+        ("/v1/日本", None, "", "/%E6%97%A5%E6%9C%AC"),
+        ("/v1/a%FF", "/v1/a%FF", "", "/a%FF"),
         ("/v1/x", "/%761/x", "", "/x"),
         ("/v1/v1/messages", "/v1/v1/messages?beta=true", "beta=true", "/messages?beta=true"),
         ("/v1/x", None, "a[]=1&b=%20c+d&e", "/x?a[]=1&b=%20c+d&e"),
