@@ -287,6 +287,12 @@ def test_a_conversation_is_one_text_to_the_oldest_models(conversation, prompt):
     assert body["prompt"] == prompt
 
 
+def test_a_prompt_in_anthropics_own_form_goes_as_it_is():
+    own = "\n\nHuman: Hi\n\nAssistant: Well,"
+    body, _ = render(FIELDS, ask({"model": "claude-2", "messages": [{"role": "user", "content": own}]}))
+    assert body["prompt"] == own
+
+
 def test_the_oldest_models_read_text_only():
     part = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
     with pytest.raises(Unrenderable, match="text only"):

@@ -2,6 +2,7 @@
 
 import json
 import string
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -115,3 +116,33 @@ def test_a_model_cannot_climb_out_of_an_address(model):
 def test_a_host_of_the_credentials_own_replaces_the_base_url():
     credential = Credential("k", {"region": "eu"}, base_url="http://127.0.0.1:9/x/")
     assert REGIONAL.request(FN, ask({"model": "m"}), credential).url == "http://127.0.0.1:9/x/models/m/chat"
+
+
+@pytest.mark.parametrize("host", ["http://127.0.0.1:9", "http://127.0.0.1:9/v1", "http://127.0.0.1:9/v1/"])
+@pytest.mark.parametrize("slug", ["together-ai", "deepseek", "openrouter"])
+def test_a_host_is_named_with_its_version_or_without(slug, host):
+    request = PROVIDERS[slug].request(FN, ask({"model": "m"}), Credential("k", base_url=host))
+    assert request.url == "http://127.0.0.1:9/v1/chat/completions"
+
+
+def test_what_other_providers_answered_is_not_sent_to_openai():
+    thought = {"type": "thinking", "thinking": "Hm", "signature": "s"}
+    answered = {
+        "role": "assistant",
+        "content": "Hi",
+        "reasoning_content": "Hm",
+        "content_blocks": [thought],
+        "annotations": [],
+    }
+    marked = {"type": "text", "text": "Yes", "cache_control": {"type": "ephemeral"}}
+    body = {"model": "m", "messages": [answered, {"role": "user", "content": [marked]}]}
+    call = ask(body)
+    sent = json.loads(PROVIDERS["openai"].request(FN, call, Credential("k")).body)
+    assert sent["messages"] == [
+        {"role": "assistant", "content": "Hi", "annotations": []},
+        {"role": "user", "content": [{"type": "text", "text": "Yes"}]},
+    ]
+    elsewhere = replace(call, custom_host=True)
+    request = PROVIDERS["openai"].request(FN, elsewhere, Credential("k", base_url="http://127.0.0.1:9/v1"))
+    assert request.body == call.raw
+    assert call.body == body

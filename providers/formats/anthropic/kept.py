@@ -17,7 +17,14 @@ KINDS = {"thinking": "thinking", "signature": "thinking", "data": "redacted_thin
 def kept_blocks(blocks: Iterable[Any]) -> list[JSON]:
     """The blocks, whole and typed; calls of tools are left to `tool_calls`, empty texts are refused."""
     typed = [_typed(block) for block in _joined(block for block in blocks if isinstance(block, dict))]
-    return [block for block in typed if block["type"] != "tool_use" and block.get("text") != ""]
+    return [block for block in typed if _belongs(block)]
+
+
+def _belongs(block: JSON) -> bool:
+    """Not what is said elsewhere, and not another provider's thinking, which is a list at Mistral."""
+    if block["type"] == "thinking" and not isinstance(block.get("thinking"), str):
+        return False
+    return block["type"] != "tool_use" and block.get("text") != ""
 
 
 def _joined(blocks: Iterable[JSON]) -> list[JSON]:
