@@ -424,6 +424,24 @@ def test_an_estimate_of_nothing_is_unpriced(writer, ingester):
     assert (log.usage_source, log.total_tokens, log.cost, log.pricing) == ("estimated", 0, None, "unpriced")
 
 
+@pytest.mark.parametrize(
+    ("fn", "method", "usage", "pricing"),
+    [
+        ("models", "GET", None, "free"),
+        ("proxy", "GET", None, "free"),
+        ("proxy", "DELETE", None, "free"),
+        ("proxy", "POST", None, "unpriced"),
+        ("proxy", "POST", {"input": 1000, "output": 300}, "priced"),
+    ],
+)
+def test_what_passes_through_is_priced_if_it_was_counted_and_else_is_not_free(
+    writer, ingester, fn, method, usage, pricing
+):
+    answer = {"response": b'{"choices": [{"message": {"content": "A text that could be estimated."}}]}'}
+    call = run(writer, opened={"fn": fn, "method": method}, closed={"usage": usage}, **answer)
+    assert row(ingester, call).pricing == pricing
+
+
 def test_what_an_answer_says_twice_is_counted_once(writer, ingester):
     said = {"content": "z" * 20, "content_blocks": [{"type": "text", "text": "z" * 20}]}
     answer = json.dumps({"choices": [{"message": said}]}).encode()
