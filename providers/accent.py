@@ -15,6 +15,12 @@ from providers.types import JSON, Ask
 Retold = Callable[[JSON, Ask], JSON]
 
 
+def wants_usage(body: JSON) -> bool:
+    """Whether a call asks for usage in its stream as OpenAI's clients do."""
+    options = body.get("stream_options")
+    return isinstance(options, dict) and bool(options.get("include_usage"))
+
+
 @dataclass(frozen=True, slots=True)
 class Accent:
     """What is put otherwise.
@@ -27,8 +33,8 @@ class Accent:
     `answers`: they come with the accent, too. `retold`: a whole answer, or one chunk of a stream, in
     OpenAI's words, the same object where nothing is to be changed. `marks`: bytes one of which stands in
     every chunk of mere content that `retold` would change. `finishes`: finish reasons OpenAI does not have,
-    as strict clients are told them. `repeated`: bytes that come with every chunk and belong to the first
-    alone. `named`: answers get the provider's slug.
+    as strict clients are told them. `repeats_role`: the role comes with every chunk. `wants_usage`: whether
+    the body of a call asks for usage in its stream. `named`: answers get the provider's slug.
     """
 
     fields: tuple[Field, ...] = ()
@@ -38,7 +44,8 @@ class Accent:
     retold: Retold | None = None
     marks: tuple[bytes, ...] = ()
     finishes: Mapping[str, str] = field(default_factory=dict)
-    repeated: tuple[bytes, ...] = ()
+    repeats_role: bool = False
+    wants_usage: Callable[[JSON], bool] = wants_usage
     named: bool = True
 
 
@@ -54,16 +61,16 @@ def adjusted(accent: Accent, ask: Ask) -> tuple[JSON, tuple[str, ...]]:
         value = ask.body.get(row.name)
         if value is None and not row.always:
             continue
-        given = row.via(value, ask)
-        if given is value and (row.to or row.name) == row.name:
+        given, place = row.via(value, ask), row.to or row.name
+        if given is value and (place == row.name or value is None):
             continue
         body = dict(body) if body is ask.body else body
-        if (row.to or row.name) != row.name or given is None or given is DROPPED:
+        if place != row.name or given is None or given is DROPPED:
             body.pop(row.name, None)
         if given is DROPPED:
             dropped.append(row.name)
         elif given is not None:
-            put(body, row.to or row.name, given)
+            put(body, place, given)
     return body, tuple(dict.fromkeys(dropped))
 
 
@@ -83,8 +90,8 @@ def retold(accent: Accent, said: JSON, ask: Ask) -> JSON:
 
 def finished(accent: Accent, said: JSON) -> JSON:
     """With OpenAI's finish reasons."""
-    choices = said.get("choices")
-    if not isinstance(choices, list) or not any(_reason(choice) in accent.finishes for choice in choices):
+    choices = choices_of(said)
+    if not any(_reason(choice) in accent.finishes for choice in choices):
         return said
     told = [
         {**choice, "finish_reason": accent.finishes[reason]}
@@ -95,6 +102,12 @@ def finished(accent: Accent, said: JSON) -> JSON:
     return {**said, "choices": told}
 
 
-def _reason(choice: object) -> str:
-    reason = choice.get("finish_reason") if isinstance(choice, dict) else None
+def choices_of(said: JSON) -> list[JSON]:
+    """The choices of an answer or a chunk, as far as they are objects."""
+    choices = said.get("choices")
+    return [choice for choice in choices if isinstance(choice, dict)] if isinstance(choices, list) else []
+
+
+def _reason(choice: JSON) -> str:
+    reason = choice.get("finish_reason")
     return reason if isinstance(reason, str) else ""

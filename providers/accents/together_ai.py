@@ -18,7 +18,6 @@ from providers.types import JSON, Ask, Operation
 
 FOREIGN = ("cache_control", "content_blocks")
 FINISHES = {"eos": "stop"}
-ROLE = (b'"role":"assistant",', b',"role":"assistant"')  # with every chunk
 
 
 def render_messages(messages: Any, ask: Ask) -> Any:
@@ -99,7 +98,7 @@ CHAT = Accent(
     retold=retold_chat,
     marks=(b'"reasoning":"',),
     finishes=FINISHES,
-    repeated=ROLE,
+    repeats_role=True,
 )
 COMPLETION = Accent(
     fields=(STOP,),

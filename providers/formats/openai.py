@@ -3,7 +3,7 @@
 Clients of the same words are passed through; this file only knows where their answers say something.
 """
 
-from providers.accent import Accent
+from providers.accent import Accent, choices_of
 from providers.formats import WireFormat
 from providers.formats.listing import ModelList
 from providers.problems import told
@@ -40,22 +40,26 @@ class ChatTap:
             )
         return {"stream_options": {"include_usage": True}} if options is None else {}
 
+    # Of bytes, count() and slices take half the time of `in` and startswith(), and these are asked most.
     def quiet(self, data: bytes) -> bool:
+        open_choices = data.count(b'"finish_reason":null')
         return (
-            b'"finish_reason":null' in data
+            open_choices > 0
+            and open_choices == data.count(b'"finish_reason"')
             and data[-1] == 125
-            and b'"error"' not in data
-            and (b'"usage"' not in data or b'"usage":null' in data)
+            and not data.count(b'"error"')
+            and data.count(b'"usage"') == data.count(b'"usage":null')
         )
 
     def calm(self, chunk: bytes) -> bool:
-        events = chunk.count(b"data: {")
+        events = chunk.count(b"\n\n")
         return (
-            chunk.startswith(b"data: {")
-            and chunk.endswith(b"}\n\n")
-            and events == chunk.count(b"\n\n") == chunk.count(b'"finish_reason":null')
-            and b'"error"' not in chunk
-            and b"\r" not in chunk
+            chunk[:7] == b"data: {"
+            and chunk[-3:] == b"}\n\n"
+            and events == chunk.count(b'"finish_reason":null') == chunk.count(b'"finish_reason"')
+            and events == chunk.count(b"data: {")
+            and not chunk.count(b'"error"')
+            and 13 not in chunk
             and chunk.count(b'"usage"') == chunk.count(b'"usage":null')
         )
 
@@ -70,7 +74,7 @@ class ChatTap:
             reading.problem = _problem(provider.slug, event)
             return
         self._read(event, reading)
-        reading.content = reading.content or any(map(self._has_content, _choices(event)))
+        reading.content = reading.content or any(map(self._has_content, choices_of(event)))
 
     def read_answer(self, provider: Provider, answer: JSON, reading: Reading) -> None:
         if error := answer.get("error"):
@@ -86,16 +90,16 @@ class ChatTap:
         return isinstance(delta, dict) and any(value for name, value in delta.items() if name != "role")
 
     def _read(self, said: JSON, reading: Reading) -> None:
-        reading.model = said.get("model") or reading.model
+        reading.model = _text(said, "model") or reading.model
         if isinstance(usage := said.get("usage"), dict):
             reading.usage = usage_of(usage)
-        for choice in _choices(said):
-            reading.finish = choice.get("finish_reason") or reading.finish
+        for choice in choices_of(said):
+            reading.finish = _text(choice, "finish_reason") or reading.finish
 
 
-def _choices(said: JSON) -> list[JSON]:
-    choices = said.get("choices")
-    return [choice for choice in choices if isinstance(choice, dict)] if isinstance(choices, list) else []
+def _text(said: JSON, name: str) -> str:
+    value = said.get(name)
+    return value if isinstance(value, str) else ""
 
 
 def _problem(slug: str, error: object) -> Problem:
@@ -132,7 +136,7 @@ class EmbeddingTap:
     def read_answer(self, provider: Provider, answer: JSON, reading: Reading) -> None:
         if error := answer.get("error"):
             reading.problem = _problem(provider.slug, error)
-        reading.model = answer.get("model") or reading.model
+        reading.model = _text(answer, "model") or reading.model
         if isinstance(usage := answer.get("usage"), dict):
             reading.usage = usage_of(usage)
 
