@@ -6,7 +6,7 @@ format that knows them (formats/).
 
 from collections.abc import Mapping
 
-from providers.accents import openai
+from providers.accents import deepseek, groq, mistral_ai, openai, openrouter, together_ai
 from providers.formats import anthropic
 from providers.types import Auth, Provider, Setting
 
@@ -35,6 +35,34 @@ ROWS = (
             Setting("anthropic_beta", header="anthropic-beta", pattern=r"[\w.,=; -]{1,1000}"),
         ),
         passes=("anthropic-version", "anthropic-beta"),
+    ),
+    Provider("deepseek", "DeepSeek", "https://api.deepseek.com", deepseek.OPERATIONS),
+    Provider("groq", "Groq", "https://api.groq.com/openai/v1", groq.OPERATIONS),
+    Provider(
+        "mistral-ai",
+        "Mistral AI",
+        "https://api.mistral.ai/v1",
+        mistral_ai.OPERATIONS,
+        variable="MISTRAL_API_KEY",
+        takes_stream_usage=False,
+    ),
+    Provider(
+        "openrouter",
+        "OpenRouter",
+        "https://openrouter.ai/api",
+        openrouter.OPERATIONS,
+        passes=("http-referer", "x-title"),
+        takes_stream_usage=False,
+        passthrough_under="/v1",
+    ),
+    Provider(
+        "together-ai",
+        "Together AI",
+        "https://api.together.xyz",
+        together_ai.OPERATIONS,
+        variable="TOGETHER_API_KEY",
+        takes_stream_usage=False,
+        passthrough_under="/v1",
     ),
 )
 

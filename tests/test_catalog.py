@@ -146,3 +146,13 @@ def test_what_other_providers_answered_is_not_sent_to_openai():
     request = PROVIDERS["openai"].request(FN, elsewhere, Credential("k", base_url="http://127.0.0.1:9/v1"))
     assert request.body == call.raw
     assert call.body == body
+
+
+@pytest.mark.parametrize(
+    ("slug", "name"),
+    [("mistral-ai", "user"), ("mistral-ai", "seed"), ("groq", "logit_bias"), ("deepseek", "thinking")],
+)
+def test_null_counts_as_not_sent_where_a_parameter_is_put_otherwise(slug, name):
+    request = PROVIDERS[slug].request(FN, ask({"model": "m", "messages": [], name: None}), Credential("k"))
+    assert json.loads(request.body) == {"model": "m", "messages": []}
+    assert request.ignored == ()
