@@ -3,8 +3,8 @@ import OpenAI from "openai";
 
 import { run } from "./scenarios.mjs";
 
-const { baseURL, apiKey, virtualKey, model } = JSON.parse(process.argv[2]);
-const make = (key) =>
-  new OpenAI({ baseURL, apiKey: key, maxRetries: 0, defaultHeaders: { "x-portkey-virtual-key": virtualKey } });
+const { baseURL } = JSON.parse(process.argv[2]);
 
-await run(make(apiKey), make("gh-" + "x".repeat(43)), model);
+await run((apiKey, virtualKey) => {
+  return new OpenAI({ baseURL, apiKey, maxRetries: 0, defaultHeaders: { "x-portkey-virtual-key": virtualKey } });
+});

@@ -3,7 +3,6 @@ import { Portkey } from "portkey-ai";
 
 import { run } from "./scenarios.mjs";
 
-const { baseURL, apiKey, virtualKey, model } = JSON.parse(process.argv[2]);
-const make = (key) => new Portkey({ baseURL, apiKey: key, virtualKey });
+const { baseURL } = JSON.parse(process.argv[2]);
 
-await run(make(apiKey), make("gh-" + "x".repeat(43)), model);
+await run((apiKey, virtualKey) => new Portkey({ baseURL, apiKey, virtualKey }));

@@ -1,32 +1,39 @@
-// What either SDK is asked to do; its answers go to standard output as one JSON object, and
-// tests/test_sdk_node.py says what they must be. A client is anything with `chat.completions.create`.
+// What either SDK is asked to do; its answers go to standard output as one JSON object, by virtual key,
+// and tests/test_sdk_node.py says what they must be. A client is anything with `chat.completions.create`.
+import { attachments, fitting, lists, texts, thinking, tools, vectors } from "./universal.mjs";
+import { collect, failure, user, WEATHER } from "./asking.mjs";
+import { passing } from "./passing.mjs";
 
-const user = (content) => ({ role: "user", content });
-const WEATHER = {
-  type: "function",
-  function: {
-    name: "get_weather",
-    parameters: { type: "object", properties: { city: { type: "string" } }, required: ["city"] },
-  },
-};
+const STRANGER = "gh-" + "x".repeat(43);
 
-export async function run(client, stranger, model) {
+// `make(key, virtualKey)` gives a client. What is asked of each virtual key stands in the first argument.
+export async function run(make) {
+  const { apiKey, keys } = JSON.parse(process.argv[2]);
+  const told = {};
+  await Promise.all(
+    Object.entries(keys).map(async ([virtualKey, asked]) => {
+      told[virtualKey] = await play(make(apiKey, virtualKey), make(STRANGER, virtualKey), asked);
+    }),
+  );
+  process.stdout.write(JSON.stringify(told));
+}
+
+async function play(client, stranger, asked) {
+  return {
+    ...(await chat(client, stranger, asked.model)),
+    texts: await texts(client, asked.texts),
+    tools: await tools(client, asked.model),
+    attachments: await attachments(client, asked.model),
+    fitting: await fitting(client, asked.model),
+    thinking: await thinking(client, asked.thinker),
+    lists: await lists(client),
+    vectors: await vectors(client),
+    passing: asked.passes ? await passing(client) : null,
+  };
+}
+
+async function chat(client, stranger, model) {
   const create = (body, to = client) => to.chat.completions.create({ model, ...body });
-  const collect = async (stream) => {
-    const chunks = [];
-    for await (const chunk of stream) chunks.push(chunk);
-    return chunks;
-  };
-  const failure = async (asked) => {
-    try {
-      const answer = await asked();
-      if (answer[Symbol.asyncIterator]) await collect(answer);
-    } catch (error) {
-      return { name: error.constructor.name, status: error.status ?? null, message: error.message };
-    }
-    return null;
-  };
-
   const counting = { messages: [user("Count slowly [[events 12]]")] };
   const asking = { messages: [user("Use the tool get_weather for Berlin")], tools: [WEATHER] };
   const calling = await create(asking);
@@ -51,5 +58,5 @@ export async function run(client, stranger, model) {
     told.failures[status] = await failure(() => create(body));
     told.failures[`${status} streamed`] = await failure(() => create({ ...body, stream: true }));
   }
-  process.stdout.write(JSON.stringify(told));
+  return told;
 }
