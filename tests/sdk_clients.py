@@ -3,13 +3,14 @@
 Nothing is asked again, so that an error is quick, and each block closes the connections it opened.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import anthropic
 import httpx
 import openai
+import pytest
 from portkey_ai import Portkey
 from portkey_ai._vendor import openai as portkeys_openai  # its client for chat, whose errors its users catch
 
@@ -56,3 +57,10 @@ CLIENTS = {"portkey": portkey_client, "openai": openai_client}
 def named(sandbox: str) -> dict[str, str]:
     """The header that names a virtual key."""
     return {"x-portkey-virtual-key": sandbox} if sandbox else {}
+
+
+def failed(raised: type[Exception], ask: Callable[[], Any]) -> Exception:
+    """What was asked failed in this way."""
+    with pytest.raises(raised) as caught:
+        ask()
+    return caught.value
