@@ -25,6 +25,8 @@ class HeldKey:
     credential: Credential = field(repr=False)
     passthrough: bool
     expires_at: datetime | None
+    previous: Credential | None = field(default=None, repr=False)  # tried where `credential` is refused …
+    previous_until: datetime | None = None  # … until then
 
 
 def find(workspace_id: str, slug: str) -> HeldKey | None:
@@ -59,6 +61,8 @@ def held_key(key: VirtualKey, integration: Integration) -> HeldKey:
         credential=integration.credential(),
         passthrough=key.allow_passthrough,
         expires_at=key.expires_at,
+        previous=integration.previous_credential(),
+        previous_until=integration.previous_until,
     )
 
 

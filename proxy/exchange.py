@@ -66,9 +66,17 @@ def sent(wire: WireRequest, leaf: Leaf) -> Reply:
             raise
         milliseconds = f"{leaf.timeout * 1000:g}ms"
         raise TimedOut(f"Request exceeded the timeout sent in the request: {milliseconds}") from None
-    if hiding.is_secret(leaf.credential.secret):
-        reply.body = hiding.chunks(reply.body, leaf.credential.secret)
+    for secret in secrets(leaf):
+        reply.body = hiding.chunks(reply.body, secret)
     return reply
+
+
+def secrets(leaf: Leaf) -> list[str]:
+    """What no answer may show: the credential, and the one it took over from while that is still tried."""
+    held = leaf.held
+    if held is None or held.previous is None:
+        return [leaf.credential.secret] if hiding.is_secret(leaf.credential.secret) else []
+    return [each for each in (held.credential.secret, held.previous.secret) if hiding.is_secret(each)]
 
 
 def read(reply: Reply, leaf: Leaf, call: Call, asked: Ask, wire: WireRequest, record: Record) -> Outcome:
@@ -182,5 +190,6 @@ def failed(error: ProviderError, slug: str) -> Outcome:
 def shown(reply: Reply, leaf: Leaf) -> dict[str, str]:
     """The provider's headers that the client gets to see."""
     headers = forwarding.answered(reply.headers)
-    secret = leaf.credential.secret
-    return hiding.headers(headers, secret) if hiding.is_secret(secret) else headers
+    for secret in secrets(leaf):
+        headers = hiding.headers(headers, secret)
+    return headers

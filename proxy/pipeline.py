@@ -5,6 +5,7 @@ known and closes before the last bytes leave.
 """
 
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from keys.callers import Caller
@@ -18,6 +19,7 @@ from proxy.outcome import Outcome
 from proxy.record import Attempt, Record
 from proxy.routing import Leaf, Node, Walk
 
+REFUSED = (401, 403)  # how a provider answers a credential it does not accept
 SCOPE = "completions.write"
 LISTING_SCOPE = "virtual_keys.list"  # enough for a list of models
 
@@ -78,10 +80,31 @@ def follow(walk: Walk, call: Call, record: Record) -> Outcome:
     leaf = next(walk)
     while True:
         try:
-            leaf = walk.send(attempt(leaf, call, record))
+            leaf = walk.send(served(leaf, call, record))
         except StopIteration as end:
             outcome: Outcome = end.value
             return outcome
+
+
+def served(leaf: Leaf, call: Call, record: Record) -> Outcome:
+    """What came of the leaf. Where the provider refuses a new credential, the one before is tried too.
+
+    It is, while its grace lasts, as an attempt of its own; what came of that counts.
+    """
+    outcome = attempt(leaf, call, record)
+    if outcome.status in REFUSED and (before := replaced(leaf, outcome)):
+        return attempt(before, call, record)
+    return outcome
+
+
+def replaced(leaf: Leaf, outcome: Outcome) -> Leaf | None:
+    """The leaf with the credential before this one; None where it was not the provider that refused."""
+    held = leaf.held
+    if held is None or held.previous is None or held.previous_until is None or outcome.verdict != "failed":
+        return None
+    if held.previous_until <= datetime.now(UTC):
+        return None
+    return replace(leaf, credential=held.previous)
 
 
 def attempt(leaf: Leaf, call: Call, record: Record) -> Outcome:

@@ -7,6 +7,7 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
 from keys import crypto, hosts, tokens
 from keys.models.base import SLUG, Row, Visible
@@ -113,6 +114,17 @@ class Integration(Row):
         """What a call is made with. Raises crypto.Unsealable."""
         secret = crypto.unseal(self.sealed_secret)
         return Credential(secret, dict(self.settings), hosts.base_url(self.custom_host))
+
+    def previous_credential(self) -> Credential | None:
+        """What is tried where the provider refuses the credential; None if there is no such time now."""
+        if self.previous_until is None or self.previous_until <= timezone.now():
+            return None
+        secret = crypto.unseal(self.sealed_previous_secret)
+        return Credential(secret, dict(self.settings), hosts.base_url(self.custom_host))
+
+    def forget_previous(self) -> None:
+        """End the transition from the secret before. The row is not saved."""
+        self.sealed_previous_secret, self.previous_until = "", None
 
     def _leaves_a_workspace_behind(self) -> bool:
         if self.workspace_id is None:
