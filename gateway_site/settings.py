@@ -130,7 +130,13 @@ WHITENOISE_USE_FINDERS = True  # the admin's files are served from where they we
 SESSION_COOKIE_NAME = "gatehouse_session"
 CSRF_COOKIE_NAME = "gatehouse_csrf"
 # gunicorn sets the scheme from X-Forwarded-Proto, and only where TRUSTED_PROXIES names the sender.
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.flag("HTTPS", default=bool(TRUSTED_PROXIES))
+HTTPS = env.flag("HTTPS", default=bool(TRUSTED_PROXIES))
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SECURE_HSTS_SECONDS = 30 * 24 * 3600 if HTTPS else 0  # for this host name alone, all its ports
+CSRF_COOKIE_HTTPONLY = True  # forms carry the token themselves
+# SameSite stays Lax: with Strict, a link to a page of the admin would lead to the page for signing in.
+SESSION_COOKIE_AGE = 12 * 3600  # since the last page
+SESSION_SAVE_EVERY_REQUEST = True
 
 LOGGING = {
     "version": 1,
@@ -158,4 +164,5 @@ UNFOLD = {
     "SITE_SYMBOL": "door_front",
     "SITE_URL": "/docs/",
     "SHOW_VIEW_ON_SITE": False,
+    "LOGIN": {"form": "gateway_site.signing_in.SignInForm"},
 }

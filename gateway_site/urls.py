@@ -9,7 +9,7 @@ from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import RedirectView
 
-from gateway_site import docs
+from gateway_site import docs, signing_in
 from gateway_site.health import PROBES
 from proxy import errors, middleware
 from proxy import urls as proxy_urls
@@ -60,6 +60,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("v1/", include("proxy.urls")),
     path("", include("keys.urls")),
     proxy_urls.rest,
+    path("admin/login/", signing_in.sign_in),
     path("admin/", admin.site.urls),
     path("docs/", docs.page),
     path("docs/openapi.json", docs.openapi),
