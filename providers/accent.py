@@ -59,7 +59,7 @@ def adjusted(accent: Accent, ask: Ask) -> tuple[JSON, tuple[str, ...]]:
     body, dropped = ask.body, []
     for row in accent.fields:
         value = ask.body.get(row.name)
-        if value is None and row.name in body:
+        if body.get(row.name, DROPPED) is None:
             body = {name: each for name, each in body.items() if name != row.name}
         if value is None and not row.always:
             continue

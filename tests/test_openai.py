@@ -10,6 +10,7 @@ from providers.catalog import PROVIDERS
 from providers.errors import NotSupported, Unrenderable
 from providers.formats import openai
 from providers.types import Ask, Credential, Reading
+from tests.test_wire import EXCHANGES, Exchange
 
 OPENAI = PROVIDERS["openai"]
 KEY = Credential("secret")
@@ -64,6 +65,25 @@ def test_usage_is_asked_for_in_streams_only_and_without_touching_the_rest():
     raw = b'{"model":"m","stream":true,"x":1.0}'
     assert sent(raw, "m") == b'{"stream_options":{"include_usage":true},"model":"m","stream":true,"x":1.0}'
     assert sent(b'{"model":"m","stream":false}', "m") == b'{"model":"m","stream":false}'
+
+
+def recorded(wanted):
+    """The exchanges with providers of OpenAI's words of which something holds."""
+    paths = [path for path in EXCHANGES if path.parent.name != "anthropic"]
+    chosen = [path for path in paths if wanted(path.parent.name, json.loads(path.read_text()))]
+    ids = [f"{path.parent.name}-{path.stem}" for path in chosen]
+    return pytest.mark.parametrize("exchange", [Exchange(path) for path in chosen], ids=ids)
+
+
+@recorded(lambda slug, wire: wire["asked"] and wire["asked"] == wire.get("sent"))
+def test_a_question_that_needs_no_change_goes_as_the_bytes_it_came_in(exchange):
+    assert exchange.request().body == exchange.ask.raw
+
+
+@recorded(lambda slug, wire: slug == "openai" and "answered" in wire and wire.get("fn") != "models")
+def test_openais_answer_goes_as_the_bytes_it_came_in(exchange):
+    replied = exchange.replied()
+    assert exchange.provider.answer(exchange.fn, exchange.ask, replied, Reading()) is replied
 
 
 values = st.recursive(
