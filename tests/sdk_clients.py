@@ -24,10 +24,9 @@ RAISED = {"openai": openai, "portkey": portkeys_openai}
 def portkey_client(gatehouse: Gatehouse, sandbox: str = "", **told: Any) -> Iterator[Portkey]:
     if sandbox:
         told["virtual_key"] = sandbox
-    with httpx.Client() as connections:
-        yield Portkey(
-            api_key=gatehouse.api_key, base_url=f"{gatehouse.url}/v1", http_client=connections, **told
-        )
+    base_url = f"{gatehouse.url}/v1"
+    with httpx.Client(base_url=base_url) as connections:
+        yield Portkey(api_key=gatehouse.api_key, base_url=base_url, http_client=connections, **told)
 
 
 def openai_client(gatehouse: Gatehouse, sandbox: str = "") -> openai.OpenAI:

@@ -2,13 +2,14 @@
 moderations, responses. Each is asked once, and the request log is looked at once, when all has been asked.
 """
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import openai
 import pytest
 
-from tests.sdk_clients import CLIENTS, RAISED, failed, openai_client
+from tests.sdk_clients import CLIENTS, RAISED, failed, openai_client, portkey_client
 from tests.servers import Gatehouse, new_trace, within
 
 pytestmark = pytest.mark.server
@@ -86,6 +87,17 @@ def test_an_error_in_place_of_a_response_is_the_sdks_own(client, sdk):
     for stream in (False, True):
         with pytest.raises(RAISED[sdk].RateLimitError):
             client.responses.create(model="gpt-4o-mini", input="[[status 429]]", stream=stream)
+
+
+def test_the_verbs_of_portkeys_own_client_pass_through(gatehouse):
+    with portkey_client(gatehouse, SANDBOX) as client:
+        moderated = client.post("/moderations", model="omni-moderation-latest", input="Hello")
+        assert moderated.results[0]["flagged"] is False
+        assert client.get(path="/files/file-1").json()["id"] == "file-1"
+        assert client.delete(path="/files/file-1").json()["deleted"] is True
+        put = client.put(path="/echo/a%2Fb?x=1", body={"n": 1}).json()
+    assert (put["method"], put["path"], put["query"]) == ("PUT", "/sandbox/openai/v1/echo/a%2Fb", "x=1")
+    assert json.loads(put["body"]) == {"n": 1}
 
 
 SCENARIOS: dict[str, Callable[[openai.OpenAI], Any]] = {
