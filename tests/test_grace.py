@@ -1,4 +1,4 @@
-"""A replaced secret: while its grace lasts, the one before is tried where the provider refuses the new one."""
+"""A replaced secret: while its grace lasts, the one before is tried where the new one is refused."""
 
 import json
 from datetime import timedelta

@@ -32,7 +32,7 @@ def test_a_slug_is_found_with_its_credential(virtual_key: VirtualKey) -> None:
     found = held(virtual_key)
     assert (found.id, found.slug, found.provider) == (str(virtual_key.pk), "openai", "openai")
     assert found.credential.secret == SECRET
-    assert not found.passthrough
+    assert found.passthrough
 
 
 def test_a_known_slug_costs_no_question(
@@ -112,7 +112,7 @@ def test_an_expired_key_is_found_as_such(virtual_key: VirtualKey) -> None:
     assert expires_at < timezone.now()
 
 
-def test_a_new_secret_is_used_and_the_one_before_is_kept_sealed_alone(virtual_key: VirtualKey) -> None:
+def test_a_new_secret_is_used_and_the_one_before_is_at_hand_while_its_grace_lasts(virtual_key: VirtualKey) -> None:
     directory.watcher.look()
     held(virtual_key)
     integration = virtual_key.integration
@@ -122,8 +122,19 @@ def test_a_new_secret_is_used_and_the_one_before_is_kept_sealed_alone(virtual_ke
     directory.watcher.look()
     found = held(virtual_key)
     assert found.credential.secret == "sk-the-next-secret"
-    assert SECRET not in str(dataclasses.asdict(found))
+    assert found.previous is not None
+    assert found.previous.secret == SECRET
+    assert found.previous_until == integration.previous_until
+    assert SECRET not in repr(found)
     assert crypto.unseal(integration.sealed_previous_secret) == SECRET
+
+
+def test_when_its_grace_is_over_the_one_before_is_not_unsealed(virtual_key: VirtualKey) -> None:
+    virtual_key.integration.hold("sk-the-next-secret", timezone.now() - timedelta(seconds=1))
+    virtual_key.integration.save()
+    found = held(virtual_key)
+    assert found.previous is None
+    assert SECRET not in str(dataclasses.asdict(found))
 
 
 UNSENDABLE = ["sk-two\nlines", "sk-bücher", "sk-鍵", "sk-\x00", "sk-\x7f", "sk-\ttab", " sk-1", "sk-1 ", " "]
