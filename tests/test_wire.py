@@ -134,7 +134,6 @@ def told(items, head):
     """The chunks a stream consists of, without head, time and comments, and whether [DONE] ends them."""
     *events, rest = b"".join(items).split(b"\n\n")
     assert rest == b""
-    events = [event for event in events if not event.startswith(b":")]  # a comment keeps its bytes
     done = events[-1:] == [b"data: [DONE]"]
     chunks = []
     for event in events[: len(events) - done]:
