@@ -8,9 +8,14 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from keys.admin_changes import ChangingAdmin, ReadOnlyAdmin
-from keys.changes import change_all
-from keys.forms import ApiKeyForm, IntegrationForm
+from keys.changes import change_all, changing
+from keys.credential_forms import IntegrationForm, NewVirtualKeyForm
+from keys.forms import ApiKeyForm
 from keys.models import ApiKey, Change, Installation, Integration, VirtualKey, Workspace
+from keys.setting_fields import SETTING_FIELDS
+from providers.catalog import PROVIDERS
+
+INSTEAD = "Leave provider and secret empty to use one that an admin has made, or lent to the workspace."
 
 
 @admin.action(description="Revoke", permissions=["change"])
@@ -59,18 +64,21 @@ class IntegrationAdmin(ChangingAdmin):
     list_filter = ("provider", "workspace", "active")
     list_select_related = ("workspace",)
     search_fields = ("name", "slug")
-    fields = (
-        "provider",
-        "secret",
-        "custom_host",
-        "settings",
-        "name",
-        "slug",
-        "workspace",
-        "description",
-        "active",
-    )
+    fixed = ("provider",)
     actions = (activate, deactivate)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        settings: tuple[str, ...] = ("settings",)
+        if self.has_change_permission(request, obj):
+            settings = tuple(
+                n for n, f in SETTING_FIELDS.items() if not obj or f.provider.slug == obj.provider
+            )
+            settings = ("grace", *settings) if obj else settings
+        return (
+            (None, {"fields": ("provider", "secret", *settings, "custom_host")}),
+            ("Name", {"fields": ("name", "slug", "description", "active")}),
+            ("Who may use it", {"fields": ("workspace",)}),
+        )
 
     @admin.display
     def secret(self, integration: Integration) -> str:
@@ -84,9 +92,55 @@ class VirtualKeyAdmin(ChangingAdmin):
     list_filter = ("workspace", "active")
     list_select_related = ("workspace", "integration")
     search_fields = ("slug", "name")
-    readonly_fields = ("last_used_at",)
+    readonly_fields = ("provider", "secret", "last_used_at")
     fixed = ("workspace", "slug")
     actions = (activate, deactivate)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        if self.makes_integration(request, obj):
+            kwargs["form"] = NewVirtualKeyForm
+        return super().get_form(request, obj, change, **kwargs)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return super().get_readonly_fields(request, obj) if obj else ()
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        rules = ("Rules", {"fields": ("active", "expires_at", "allow_passthrough", "note")})
+        if obj:
+            return (
+                (None, {"fields": ("name", "slug", "workspace", "last_used_at")}),
+                ("Credential", {"fields": ("integration", "provider", "secret")}),
+                rules,
+            )
+        named = ("Virtual key", {"fields": ("name", "slug", "workspace")})
+        if not self.makes_integration(request, obj):
+            return (("Credential", {"fields": ("integration",)}), named, rules)
+        return (
+            ("Credential", {"fields": ("provider", "secret", *SETTING_FIELDS, "custom_host")}),
+            ("Or an integration that is there", {"fields": ("integration",), "description": INSTEAD}),
+            named,
+            rules,
+        )
+
+    def makes_integration(self, request: HttpRequest, obj: Any) -> bool:
+        return obj is None and request.user.has_perm("keys.add_integration")
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        made = getattr(form, "made", None)
+        if made is None:
+            return super().save_model(request, obj, form, change)
+        with changing(made, obj):
+            made.save(force_insert=True)
+            obj.save(force_insert=True)
+        return None
+
+    @admin.display
+    def provider(self, key: VirtualKey) -> str:
+        return PROVIDERS[key.integration.provider].name
+
+    @admin.display
+    def secret(self, key: VirtualKey) -> str:
+        return key.integration.hint
 
 
 class UnlistedAdmin(ReadOnlyAdmin):

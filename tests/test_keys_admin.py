@@ -242,8 +242,7 @@ def test_the_secret_has_one_row_below_the_provider(
 ) -> None:
     for client in (admin_client, viewer):
         shown = client.get(page(Integration, "change", virtual_key.integration_id))
-        (fieldset,) = shown.context["adminform"]
-        fields = [field.field for line in fieldset for field in line]
+        fields = [field.field for rows in shown.context["adminform"] for line in rows for field in line]
         names = [field["name"] if isinstance(field, dict) else field.name for field in fields]
         assert names[:2] == ["provider", "secret"]
         assert [name for name in names if name in ("secret", "hint")] == ["secret"]
