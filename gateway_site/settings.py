@@ -52,22 +52,25 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "gateway_site",
+    "audit",
     "keys",
     "logs",
 ]
 if sys.argv[1:2] == ["ingest_logs"]:  # it runs all day beside the workers and is to stay small
-    INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes", "keys", "logs"]
+    INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes", "audit", "keys", "logs"]
 
 MIDDLEWARE = [
     "gateway_site.health.Probes",
     "proxy.middleware.DataPlane",  # answers /v1/ itself: what the admin needs is never entered
     "gateway_site.connections.CloseOldConnections",
+    "gateway_site.csp.ContentSecurityPolicy",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "audit.middleware.ActingUser",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -165,4 +168,7 @@ UNFOLD = {
     "SITE_URL": "/docs/",
     "SHOW_VIEW_ON_SITE": False,
     "LOGIN": {"form": "gateway_site.signing_in.SignInForm"},
+    "COLORS": "gateway_site.csp.in_no_page",
+    "STYLES": [f"{STATIC_URL}gateway_site/colors.css"],
+    "SCRIPTS": [f"{STATIC_URL}gateway_site/expressions.js"],
 }

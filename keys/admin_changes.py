@@ -39,7 +39,8 @@ class ChangingAdmin(VisibleAdmin):
             super().save_model(request, obj, form, change)
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
-        with changing(*(each.instance for each in formset.deleted_forms)) as changed:
+        edited = (each for each in formset.forms if each.has_changed())
+        with changing(*(each.instance for each in (*formset.deleted_forms, *edited))) as changed:
             super().save_formset(request, form, formset, change)
             changed.add(*formset.new_objects, *(row for row, _ in formset.changed_objects))
 

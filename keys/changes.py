@@ -1,53 +1,59 @@
-"""Changes that every process must see, and how it learns of them.
+"""Changes that every process must see, how it learns of them, and the audit log's word of each.
 
 One row holds a generation. Whoever changes what the directory keeps raises it first, so that the row's lock
 makes the numbers commit in order, and leaves `(generation, kind, id)` for each thing changed. A process that
 has seen generation n needs what is newer than n, and nothing else. Which kinds there are is up to the apps:
-anything with a `kind` and a `pk` can be changed.
+any row with a `kind` can be changed.
+
+Each object that is not what it was is told to the audit log in the same transaction (audit/trail.py).
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F, Max, QuerySet
 from django.utils import timezone
 
+from audit.trail import Recording
 from keys.models import Change, Installation
+from keys.models.base import Row
 
 KEPT = timedelta(hours=1)  # a process that was away longer rereads everything
 PRUNED_EVERY = 100  # generations
 
 
-class Changeable(Protocol):
-    @property
-    def kind(self) -> str: ...
-
-    @property
-    def pk(self) -> Any: ...
-
-
 class Changed:
-    """What a transaction has changed so far; what it only makes on its way is added."""
+    """What a transaction has changed so far."""
 
-    def __init__(self, objects: tuple[Changeable, ...]) -> None:
+    def __init__(self, objects: tuple[Row, ...], action: str) -> None:
         self.objects: set[tuple[str, str]] = set()
-        self.add(*objects)
+        self.recording = Recording(*objects, action=action)
+        self._note(objects)
 
-    def add(self, *objects: Changeable) -> None:
+    def add(self, *objects: Row) -> None:
+        """What was only made on the way."""
+        self.recording.made(*objects)
+        self._note(objects)
+
+    def _note(self, objects: tuple[Row, ...]) -> None:
         # A deleted row has lost its key by the end, so it is taken now.
         self.objects |= {(changed.kind, str(changed.pk)) for changed in objects}
 
 
 @contextmanager
-def changing(*objects: Changeable) -> Iterator[Changed]:
-    """A transaction that changes `objects`, none of which need be saved yet."""
+def changing(*objects: Row, action: str = "") -> Iterator[Changed]:
+    """A transaction that changes `objects`, none of which need be saved yet.
+
+    `action` is what the audit log calls it, where that cannot be seen from the rows: see `Recording`.
+    """
     with transaction.atomic():
         generation = raise_generation()
-        changed = Changed(objects)
+        changed = Changed(objects, action)
         yield changed
+        changed.recording.leave()
         leave(generation, changed.objects)
         if generation % PRUNED_EVERY == 0:
             prune()

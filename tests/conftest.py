@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 import responses
+from django.db import connection
+from django.test import TransactionTestCase
 from pytest_django import Settings
 
+from audit import append_only
 from keys import directory
 from keys.creation import create_api_key, create_virtual_key
 from keys.models import ApiKey, VirtualKey, Workspace
@@ -59,6 +62,23 @@ def own_directory(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     directory.clear()
     yield
     directory.clear()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def flushed_with_the_rest() -> Iterator[None]:
+    """After a test with transactions of its own Django empties every table, which audit events forbid."""
+    emptied = TransactionTestCase._fixture_teardown
+
+    def teardown(case: TransactionTestCase) -> None:
+        with connection.schema_editor() as editor:
+            append_only.lift(None, editor)
+        emptied(case)
+        with connection.schema_editor() as editor:
+            append_only.guard(None, editor)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", teardown)
+        yield
 
 
 @pytest.fixture

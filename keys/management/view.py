@@ -19,6 +19,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from audit.actors import Actor, acting, address
 from keys.authentication import ApiKeyAuthentication
 from keys.callers import Caller
 from keys.errors import forbidden
@@ -80,7 +81,8 @@ class ManagementView(APIView):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """DRF's, and rendered: the middleware in front of this leaves nothing to render it later."""
-        response = super().dispatch(request, *args, **kwargs)
+        with acting(self.actor):
+            response = super().dispatch(request, *args, **kwargs)
         rendered: HttpResponseBase = cast(Response, response).render()
         return rendered
 
@@ -93,6 +95,10 @@ class ManagementView(APIView):
     @property
     def caller(self) -> Caller:
         return cast(Caller, self.request.user)
+
+    def actor(self) -> Actor:
+        """Who the audit log says it was."""
+        return Actor("api_key", self.caller.id, self.caller.name, address(self.request.META))
 
     def get_exception_handler(self) -> Any:
         return envelope.failed

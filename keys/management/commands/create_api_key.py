@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from audit.actors import acting, of_command
 from keys.creation import create_api_key
 from keys.management.telling import plainly, workspace
 from keys.scopes import DEFAULT
@@ -24,7 +25,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        with plainly():
+        with plainly(), acting(of_command()):
             owner = workspace(options["workspace"])
             _, token = create_api_key(owner, options["name"], options["scopes"] or DEFAULT)
         self.stdout.write(token)

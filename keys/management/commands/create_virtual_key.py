@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from audit.actors import acting, of_command
 from keys.creation import create_virtual_key
 from keys.management.telling import plainly, workspace
 
@@ -44,7 +45,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        with plainly():
+        with plainly(), acting(of_command()):
             key = create_virtual_key(
                 workspace(options["workspace"]),
                 options["name"],

@@ -8,6 +8,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from audit.actors import acting, of_command
+from audit.models import Action
 from keys import crypto
 from keys.changes import changing
 from keys.management.telling import plainly
@@ -20,7 +22,7 @@ class Command(BaseCommand):
     help = "Seal all credentials under the first of CREDENTIAL_KEYS, so that the others can be taken away."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        with plainly():
+        with plainly(), acting(of_command()):
             self.rotate()
 
     def rotate(self) -> None:
@@ -44,7 +46,7 @@ class Command(BaseCommand):
 def reseal(batch: list[Integration]) -> list[Integration]:
     """Seal these again; returns those that cannot be unsealed."""
     lost = []
-    with changing(*batch):
+    with changing(*batch, action=Action.RESEAL):
         # Read again under the lock of the generation: a secret may have been changed meanwhile.
         for row in Integration.objects.filter(pk__in=[each.pk for each in batch]):
             try:

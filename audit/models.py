@@ -1,0 +1,107 @@
+"""What was done to the gateway itself, by whom: one row for each object changed, and for each sign-in.
+
+Events stand alone: no foreign keys, but ids, and names as they were. They are only ever added; the model
+refuses all else, and so does the database (audit/append_only.py). Written by audit/trail.py.
+"""
+
+from typing import Any, NoReturn
+
+from django.db import connections, models
+from django.db.models import Q
+
+NAME = 150  # characters of a name
+
+
+class AppendOnly(TypeError):
+    """Something tried to change or delete an audit event."""
+
+
+class Action(models.TextChoices):
+    CREATE = "create", "created"
+    UPDATE = "update", "changed"
+    DELETE = "delete", "deleted"
+    ROTATE = "rotate", "replaced the secret of"
+    RESEAL = "reseal", "sealed anew the secret of"
+    PUBLISH = "publish", "published"
+    EXPORT = "export", "exported"
+    MANAGE = "manage", "managed"
+    DUPLICATE = "duplicate", "duplicated"
+    SIGN_IN = "sign_in", "signed in"
+    SIGN_IN_FAILED = "sign_in_failed", "failed to sign in"
+    SIGN_OUT = "sign_out", "signed out"
+
+
+class ActorKind(models.TextChoices):
+    USER = "user", "User"
+    API_KEY = "api_key", "API key"
+    COMMAND = "command", "Command"
+    SYSTEM = "system", "System"
+
+
+class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
+    def named(self, text: str) -> "AuditEventQuerySet":
+        """Those whose actor's or object's name begins with `text`, or whose object has it for an id."""
+        return self.filter(self._begins("actor", text) | self._begins("object", text) | Q(object_id=text))
+
+    def _begins(self, field: str, text: str) -> Q:
+        """In the words by which this database uses an index."""
+        if connections[self.db].vendor == "postgresql":
+            return Q(**{f"{field}__startswith": text})
+        return Q(**{f"{field}__gte": text, f"{field}__lt": text + "\U0010ffff"})
+
+    def update(self, **_: Any) -> NoReturn:
+        raise AppendOnly
+
+    def delete(self) -> NoReturn:
+        raise AppendOnly
+
+
+class AuditEvent(models.Model):
+    id = models.BigAutoField(primary_key=True)
+    created_at = models.DateTimeField("time", auto_now_add=True)
+    actor_kind = models.CharField("kind of actor", max_length=16, choices=ActorKind.choices)
+    actor_id = models.CharField(max_length=64, blank=True)
+    actor = models.CharField(max_length=NAME, blank=True)
+    action = models.CharField(max_length=32, choices=Action.choices)
+    object_kind = models.CharField("kind of object", max_length=40, blank=True)
+    object_id = models.CharField(max_length=64, blank=True)
+    object = models.CharField(max_length=255, blank=True)
+    workspace_id = models.UUIDField(null=True)
+    changes = models.JSONField(default=dict, help_text="Each field as it was and as it is. No secrets.")
+    address = models.CharField(max_length=64, blank=True)
+
+    objects = AuditEventQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "event"
+        verbose_name_plural = "audit log"
+        ordering = ["-created_at", "-id"]
+        default_permissions = ("view",)
+        indexes = [
+            models.Index(fields=["-created_at", "-id"], name="audit_newest"),
+            models.Index(fields=["actor_kind", "actor_id", "-created_at"], name="audit_by_actor"),
+            models.Index(fields=["object_kind", "object_id", "-created_at"], name="audit_by_object"),
+            models.Index(fields=["object_id"], name="audit_by_object_id"),
+            models.Index(fields=["actor"], opclasses=["varchar_pattern_ops"], name="audit_by_actor_name"),
+            models.Index(fields=["object"], opclasses=["varchar_pattern_ops"], name="audit_by_object_name"),
+        ]
+
+    def __str__(self) -> str:
+        """The event in a sentence."""
+        did = self.get_action_display()
+        if self.action in (Action.SIGN_IN, Action.SIGN_IN_FAILED, Action.SIGN_OUT):
+            return f"{self.actor or 'Somebody'} {did}"
+        return f"{self.actor or 'Somebody'} {did} the {in_words(self.object_kind)} {self.object}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise AppendOnly
+        super().save(*args, **{**kwargs, "force_insert": True})
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise AppendOnly
+
+
+def in_words(name: str) -> str:
+    """`api_key` → `API key`."""
+    return name.replace("_", " ").replace("api ", "API ")
