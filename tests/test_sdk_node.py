@@ -32,12 +32,12 @@ TEXTS = {
 THINKERS = {"openai-sandbox": "gpt-5", "anthropic-sandbox": "claude-sonnet-4-5"}
 
 
-@pytest.fixture(scope="session", params=["portkey", "openai"])
+@pytest.fixture(scope="module", params=["portkey", "openai"])
 def sdk(request):
     return request.param
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def played(gatehouse, sdk):
     """What the SDK's scenarios came to, by virtual key."""
     keys = {
