@@ -51,7 +51,7 @@ ROWS = (
         "OpenRouter",
         "https://openrouter.ai/api",
         openrouter.OPERATIONS,
-        passes=("http-referer", "x-title"),
+        passes=("http-referer", "x-title", "x-openrouter-title", "x-openrouter-categories", "x-session-id"),
         takes_stream_usage=False,
         passthrough_under="/v1",
     ),

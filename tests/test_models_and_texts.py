@@ -146,6 +146,15 @@ def test_an_error_about_a_list_is_told_in_the_one_shape(ask, provider):
     assert (answer.status_code, answer.json()["error"]["message"]) == (401, "openai error: Bad key")
 
 
+@pytest.mark.parametrize(
+    ("said", "status"), [({"data": 5}, 500), ("no list", 500), ({"error": {"message": "No"}}, 502)]
+)
+def test_what_is_no_list_is_an_error(ask, provider, said, status):
+    provider.get(f"{OPENAI}/models", json=said)
+    answer = ask("/v1/models", x_portkey_virtual_key="openai")
+    assert (answer.status_code, "openai" in answer.json()["error"]["message"]) == (status, True)
+
+
 @pytest.mark.django_db(databases=["default", "logs"])
 @pytest.mark.parametrize("headers", [{}, {"x_portkey_virtual_key": "openai", "forced": "yes"}])
 def test_without_a_provider_the_workspaces_own_models_are_listed(ask, provider, rows, monkeypatch, headers):

@@ -149,7 +149,7 @@ def test_an_answer_without_a_length_ends_with_its_connection(serve):
 @pytest.mark.parametrize(
     "coding, packed",
     [
-        (b"gzip", gzip.compress(b"hello" * 100)),
+        (b"gzip", gzip.compress(b"hello" * 100, mtime=0)),
         (b"deflate", zlib.compress(b"hello" * 100)),
     ],
 )
@@ -171,7 +171,7 @@ def test_a_compressed_body_that_is_none_is_garbled(serve):
 
 
 def gzipped(body, framed=b"content-length: %d\r\n\r\n"):
-    packed = gzip.compress(body, 9)
+    packed = gzip.compress(body, 9, mtime=0)
     return OK + b"content-encoding: gzip\r\n" + framed % len(packed) + packed
 
 
@@ -183,7 +183,7 @@ def test_a_body_that_grows_comes_in_small_pieces(serve):
 
 @pytest.mark.parametrize("cut", [1, 8, 20])
 def test_a_compressed_body_that_lacks_its_end_is_garbled_after_what_came(serve, cut):
-    packed, pieces = gzip.compress(b"hello" * 100)[:-cut], []
+    packed, pieces = gzip.compress(b"hello" * 100, mtime=0)[:-cut], []
     server = serve(OK + b"content-encoding: gzip\r\ncontent-length: %d\r\n\r\n" % len(packed) + packed)
     with pytest.raises(Garbled, match="does not end"):
         collect(ask(server).body, pieces)
@@ -192,7 +192,7 @@ def test_a_compressed_body_that_lacks_its_end_is_garbled_after_what_came(serve, 
 
 
 def test_what_follows_a_compressed_body_is_garbled(serve):
-    packed = gzip.compress(b"hello") + b"x" * 100
+    packed = gzip.compress(b"hello", mtime=0) + b"x" * 100
     server = serve(OK + b"content-encoding: gzip\r\ncontent-length: %d\r\n\r\n" % len(packed) + packed)
     with pytest.raises(Garbled, match="follows"):
         ask(server).read(100)
@@ -821,7 +821,7 @@ def test_a_provider_faster_than_we_read_holds_no_other_call_up(serve, said):
     event = b"data: " + b"x" * 20 + b"\n\n"
     flood = event * 5000
     if b"gzip" in said:
-        flood = gzip.compress(flood * 200, 1)
+        flood = gzip.compress(flood * 200, 1, mtime=0)
     elif b"chunked" in said:
         flood = b"%x\r\n%b\r\n" % (len(event), event) * 5000
 

@@ -7,14 +7,14 @@ says of it stays.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from providers import problems
 from providers.errors import Garbled, NotSupported
 from providers.json_text import dumps, loads
-from providers.problems import invalid
+from providers.problems import invalid, told
 from providers.types import JSON, Ask, Problem, Provider, Reading
 
 REMEMBERED = 1000  # names for the record
@@ -33,14 +33,18 @@ class ModelList:
 
     def answer(self, provider: Provider, ask: Ask, body: bytes, reading: Reading) -> bytes:
         said = _parsed(provider, body)
+        if isinstance(said, dict) and said.get("error"):
+            reading.problem = replace(told(provider.slug, said["error"]), status=502)
         listed = said if isinstance(said, list) else said.get("data") or said.get("models") or []
+        if not isinstance(listed, list):
+            raise Garbled(invalid(provider.slug, body).message)
         models = [_model(provider, model) for model in listed if isinstance(model, dict)]
         rest = said if isinstance(said, dict) else {}
-        told = {**rest, "object": "list", "data": models, "provider": provider.slug}
+        answer = {**rest, "object": "list", "data": models, "provider": provider.slug}
         if not rest.get("has_more"):  # else it is a page, and not all there are
             reading.models = tuple(model["id"][:LONGEST] for model in models[:REMEMBERED])
         reading.content = reading.ended = True
-        return dumps(told)
+        return dumps(answer)
 
     def stream(
         self, provider: Provider, ask: Ask, chunks: Iterable[bytes], reading: Reading
