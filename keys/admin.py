@@ -6,6 +6,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from unfold.widgets import INPUT_CLASSES
 
 from keys.admin_changes import ChangingAdmin, ReadOnlyAdmin
 from keys.changes import change_all, changing
@@ -57,8 +58,18 @@ class ApiKeyAdmin(ChangingAdmin):
             messages.warning(request, f"Shown once, copy it now: {token}")
 
 
+class TestedAdmin(ChangingAdmin):
+    """Of rows whose credential can be tried out: the view that does it is proxy/key_test_page.py."""
+
+    change_form_outer_after_template: Any = "keys/test_key.html"
+    input_classes = " ".join(INPUT_CLASSES)
+
+    class Media:
+        css = {"all": ["keys/keys.css"]}
+
+
 @admin.register(Integration)
-class IntegrationAdmin(ChangingAdmin):
+class IntegrationAdmin(TestedAdmin):
     form = IntegrationForm
     list_display = ("name", "slug", "provider", "workspace", "hint", "active")
     list_filter = ("provider", "workspace", "active")
@@ -87,7 +98,7 @@ class IntegrationAdmin(ChangingAdmin):
 
 
 @admin.register(VirtualKey)
-class VirtualKeyAdmin(ChangingAdmin):
+class VirtualKeyAdmin(TestedAdmin):
     list_display = ("slug", "name", "workspace", "integration", "status", "last_used_at", "expires_at")
     list_filter = ("workspace", "active")
     list_select_related = ("workspace", "integration")
