@@ -46,7 +46,7 @@ def test_what_we_did_not_seal_is_unsealable(sealed: str) -> None:
 BAD = ["", "short", "z" * 44, OLD + "A", OLD[:-1], "ä" + OLD[1:], OLD.replace("=", "")]
 
 
-@pytest.mark.parametrize("key", BAD)
+@pytest.mark.parametrize("key", BAD, ids=range(len(BAD)))
 def test_a_key_that_will_not_do_stops_the_start_by_its_place(key: str, settings: Settings) -> None:
     settings.CREDENTIAL_KEYS = [NEW, key]
     (found,) = run_checks(tags=["credentials"])
