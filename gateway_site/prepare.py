@@ -19,6 +19,8 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import Error as DatabaseError
 
+from audit.actors import acting, of_command
+
 SANDBOX = {"openai": "OpenAI's sandbox", "anthropic": "Anthropic's sandbox"}
 
 
@@ -122,7 +124,8 @@ def keep_private(path: Path, text: str) -> None:
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway_site.settings")
     try:
-        main()
+        with acting(of_command()):
+            main()
     except ValidationError as error:
         sys.exit(" ".join(error.messages))
     except (ImproperlyConfigured, CommandError) as error:

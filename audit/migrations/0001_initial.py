@@ -70,6 +70,7 @@ class Migration(migrations.Migration):
                     models.Index(fields=["-created_at", "-id"], name="audit_newest"),
                     models.Index(fields=["actor_kind", "actor_id", "-created_at"], name="audit_by_actor"),
                     models.Index(fields=["object_kind", "object_id", "-created_at"], name="audit_by_object"),
+                    models.Index(fields=["action", "-created_at"], name="audit_by_action"),
                     models.Index(fields=["object_id"], name="audit_by_object_id"),
                     models.Index(
                         fields=["actor"], name="audit_by_actor_name", opclasses=["varchar_pattern_ops"]
