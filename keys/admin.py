@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from unfold.widgets import INPUT_CLASSES
 
 from keys.admin_changes import ChangingAdmin, ReadOnlyAdmin
+from keys.admin_tokens import TokenAdmin
 from keys.changes import change_all, changing
 from keys.credential_forms import IntegrationForm, NewVirtualKeyForm
 from keys.forms import ApiKeyForm
@@ -16,7 +17,7 @@ from keys.models import ApiKey, Change, Installation, Integration, VirtualKey, W
 from keys.setting_fields import SETTING_FIELDS
 from providers.catalog import PROVIDERS
 
-INSTEAD = "Leave provider and secret empty to use one that an admin has made, or lent to the workspace."
+INSTEAD = "Leave provider and secret above empty to use a credential that is kept here already."
 
 
 @admin.action(description="Revoke", permissions=["change"])
@@ -41,7 +42,7 @@ class WorkspaceAdmin(ChangingAdmin):
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(ChangingAdmin):
+class ApiKeyAdmin(TokenAdmin):
     form = ApiKeyForm
     list_display = ("name", "hint", "workspace", "type", "status", "last_used_at", "expires_at")
     list_filter = ("type", "workspace")
@@ -50,12 +51,6 @@ class ApiKeyAdmin(ChangingAdmin):
     readonly_fields = ("hint", "status", "revoked_at", "last_used_at")
     fixed = ("type", "workspace", "user")
     actions = (revoke,)
-
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        token = "" if change else obj.assign_token()
-        super().save_model(request, obj, form, change)
-        if token:
-            messages.warning(request, f"Shown once, copy it now: {token}")
 
 
 class TestedAdmin(ChangingAdmin):
@@ -128,7 +123,7 @@ class VirtualKeyAdmin(TestedAdmin):
             return (("Credential", {"fields": ("integration",)}), named, rules)
         return (
             ("Credential", {"fields": ("provider", "secret", *SETTING_FIELDS, "custom_host")}),
-            ("Or an integration that is there", {"fields": ("integration",), "description": INSTEAD}),
+            ("Or use an existing integration", {"fields": ("integration",), "description": INSTEAD}),
             named,
             rules,
         )

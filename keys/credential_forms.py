@@ -10,7 +10,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
-from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget
+from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from keys.models import Integration, VirtualKey
 from keys.models.virtual_key import new_slug
@@ -100,6 +100,7 @@ class NewVirtualKeyForm(WithSettings, forms.ModelForm):  # type: ignore[type-arg
     )
     custom_host = forms.CharField(
         required=False,
+        widget=UnfoldAdminTextInputWidget(attrs={"placeholder": "https://"}),
         help_text="Only for a server other than the provider's own: a base URL with its version, "
         "such as https://llm.example/v1. Such a server may need no secret.",
     )
@@ -125,7 +126,6 @@ class NewVirtualKeyForm(WithSettings, forms.ModelForm):  # type: ignore[type-arg
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["integration"].required = False
-        self.fields["custom_host"].widget.attrs["placeholder"] = "https://"
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()

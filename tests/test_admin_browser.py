@@ -134,12 +134,16 @@ def test_from_a_secret_to_a_row(page, gatehouse, picture):
     save(page)
     add(page, "apikey", name=f"App {name}", workspace="Default")
     picture(page, "6-api-key-form")
-    save(page)
-    shown = re.search(r"gh-[A-Za-z0-9_-]{43}", page.content())
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_role("button", name="Copy").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    shown = re.search(r"gh-[A-Za-z0-9_-]{43}", page.get_by_label("API key").input_value())
     assert shown, "The new API key was not shown."
     picture(page, "7-api-key-shown-once")
+    assert shown[0] not in page.url
     page.reload()
     assert shown[0] not in page.content()
+    picture(page, "7-api-key-shown-before")
 
     trace = new_trace()
     answer = gatehouse.chat(

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from django.contrib.admin import AdminSite, site
 from django.contrib.auth.models import Permission, User
-from django.contrib.messages import get_messages
 from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
@@ -145,13 +144,15 @@ def test_a_new_key_is_shown_once_and_works(admin_client: Client, workspace: Work
     before, url = generation(), page(ApiKey, "add")
     answer = admin_client.post(url, filled(admin_client, url, name="App", workspace=str(workspace.pk)))
     assert answer.status_code == 302
-    (said, *_) = [str(message) for message in get_messages(answer.wsgi_request)]
-    token = said.rpartition(" ")[2]
+    assert generation() > before
+    shown = admin_client.get(answer["location"])
+    token = shown.context["token"]
     assert tokens.is_token(token)
     assert callers.find(token).name == "App"
-    assert token in admin_client.get(answer["location"]).content.decode()
+    assert token not in answer["location"]
+    assert token in shown.content.decode()
+    assert "no-store" in shown["cache-control"]
     assert token not in admin_client.get(answer["location"]).content.decode()
-    assert generation() > before
 
 
 def test_a_key_that_cannot_be_shows_no_token(admin_client: Client, workspace: Workspace) -> None:

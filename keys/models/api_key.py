@@ -105,11 +105,21 @@ class ApiKey(Row):
         return token
 
     def rotate(self, until: datetime) -> str:
-        """A new token; the one before works until `until`. Raises ValidationError during a transition."""
-        if self.previous_until is not None and self.previous_until > timezone.now():
+        """A new token; the one before works until `until`. The row is not saved.
+
+        Raises ValidationError during a transition, and for a key that has no future.
+        """
+        if self.status != "active":
+            raise ValidationError(f"This key is {self.status}: it is not rotated.")
+        if self.in_transition:
             raise ValidationError("This key is being rotated: both of its tokens work until the first ends.")
         self.previous_digest, self.previous_until = self.digest, until
         return self.assign_token()
+
+    @property
+    def in_transition(self) -> bool:
+        """Whether the token before still works beside the one that is hinted at."""
+        return self.previous_until is not None and self.previous_until > timezone.now()
 
     @property
     def status(self) -> str:
