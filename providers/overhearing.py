@@ -6,17 +6,23 @@ OpenAI's words (chat, completions, embeddings, Responses, images, audio) and in 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from providers.framing import BLANK_LINE
+from providers.framing import BLANK_LINE, LINES_LIMIT
 from providers.json_text import loads
 from providers.problems import told
 from providers.types import JSON, Reading, Usage
 from providers.usage import usage_of
 
 LISTENED = 1024 * 1024  # bytes of one event; of a larger one nothing is told
-TELLING = (b'"usage"', b'"model"', b'"error"', b'"stop_reason"', b'"finish_reason"')
+PARTS = 50_000  # objects and lists of one event; to read more would hold others up
+TELLING = re.compile(
+    rb'"(?:usage|model|error|stop_reason|finish_reason|message_stop|response\.[a-z]+)"|\[DONE\]'
+)
+DONE = b"[DONE]"
+ENDS = {"message_stop", "response.completed", "response.incomplete", "response.failed"}  # types of events
 
 
 def answer(slug: str, body: bytes | bytearray, reading: Reading) -> None:
@@ -25,7 +31,7 @@ def answer(slug: str, body: bytes | bytearray, reading: Reading) -> None:
 
 
 def stream(slug: str, chunks: Iterable[bytes], reading: Reading) -> Iterator[bytes]:
-    """The chunks of a stream of events, as they came. `reading` is filled before each."""
+    """The chunks of a stream of events, as they came. `reading` is filled before each, its end included."""
     overhearing = Overhearing(slug, reading)
     for chunk in chunks:
         overhearing.feed(chunk)
@@ -53,25 +59,29 @@ class Overhearing:
 
     def feed(self, chunk: bytes) -> None:
         """The next bytes of a stream of server-sent events; of what is none, nothing is heard."""
-        held, searched = self.held, max(len(self.held) - 3, 0)
-        held += chunk
-        while found := BLANK_LINE.search(held, searched):
-            event = bytes(held[: found.end()])
-            del held[: found.end()]
-            searched = 0
-            if any(name in event for name in TELLING):
-                self.hear(b"\n".join(data_of(event)))
-        if len(held) > LISTENED:
-            held.clear()
+        searched = max(len(self.held) - 3, 0)
+        self.held += chunk
+        if found := BLANK_LINE.search(self.held, searched):
+            first = bytes(self.held[: found.end()])
+            *others, rest = BLANK_LINE.split(self.held[found.end() :])
+            self.held = bytearray(rest)
+            for event in (first, *others):
+                if TELLING.search(event) and is_modest(event):
+                    self.hear(b"\n".join(data_of(event)))
+        if len(self.held) > LISTENED:
+            self.held.clear()
 
     def hear(self, text: bytes) -> None:
-        """One JSON object, or what is none."""
+        """One JSON object, the word that ends OpenAI's streams, or what is neither."""
+        if text == DONE:
+            self.reading.ended = True
+            return
         try:
             said = loads(text)
-        except ValueError:
+            if isinstance(said, dict):
+                self.tell(said)
+        except (ValueError, RecursionError):
             return
-        if isinstance(said, dict):
-            self.tell(said)
 
     def tell(self, said: JSON) -> None:
         reading = self.reading
@@ -89,6 +99,14 @@ class Overhearing:
             if (error := part.get("error")) and isinstance(error, dict | str):
                 reading.problem = told(self.slug, error)
         reading.partial = reading.usage is not None and not reading.finish
+        if isinstance(kind := said.get("type"), str) and kind in ENDS:
+            reading.ended = True
+
+
+def is_modest(event: bytes) -> bool:
+    """Whether an event can be read in a few milliseconds."""
+    lines = event.count(b"\n") + event.count(b"\r")
+    return lines <= LINES_LIMIT and event.count(b"{") + event.count(b"[") <= PARTS
 
 
 def data_of(event: bytes) -> Iterator[bytes]:

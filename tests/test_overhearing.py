@@ -1,6 +1,7 @@
 """What is told of an answer that passes through."""
 
 import json
+import time
 
 import pytest
 from hypothesis import given
@@ -138,3 +139,37 @@ def test_an_event_without_an_end_is_not_kept():
     for _ in range(40):
         overheard.feed(b'{"usage": ' + b"x" * 50_000 + b"\n")
     assert len(overheard.held) <= overhearing.LISTENED
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_the_end_is_known_before_it_goes_on(name):
+    sse, reading = STREAMS[name][0], Reading()
+    last = sse.rstrip().rindex(b"\n\n" if b"\r" not in sse else b"\r\n\r\n")
+    passing = overhearing.stream("p", [sse[:last], sse[last:]], reading)
+    next(passing)
+    assert not reading.ended
+    next(passing)
+    assert reading.ended
+
+
+@pytest.mark.parametrize("depth", range(150, 1100, 10))
+def test_an_answer_nested_as_deep_as_can_be_read_is_no_failure(depth):
+    nested = b'{"error":{"a":' + b"[" * depth + b"]" * depth + b"}}"
+    overhearing.answer("p", nested, Reading())
+    assert list(overhearing.stream("p", [b"data: " + nested + b"\n\n"], Reading()))
+
+
+@pytest.mark.parametrize("surplus", [b"a\n" * 20_000, b"data:\r" * 20_000, b'data: "x":[' + b"[]," * 60_000])
+def test_an_event_that_would_take_long_to_read_is_passed_over(surplus):
+    reading = Reading()
+    event = b'data: {"model":"m",\n' + surplus + b'data: "x":1}\n\n'
+    assert list(overhearing.stream("p", [event, b'data: {"model":"n"}\n\n'], reading))
+    assert reading.model == "n"
+
+
+def test_blank_lines_without_end_cost_next_to_nothing():
+    overheard, began = overhearing.Overhearing("p", Reading()), time.process_time()
+    for _ in range(60):
+        overheard.feed(b"\n" * 16_384)
+    assert time.process_time() - began < 0.8
+    assert not overheard.held.strip()
