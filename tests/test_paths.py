@@ -8,6 +8,8 @@ from proxy import paths
 from proxy.errors import InvalidRequest
 from proxy.http1 import TARGET
 
+KEY = "gh-" + "A" * 43
+
 
 def environ(path, raw=None, query=""):
     made = {"PATH_INFO": path, "QUERY_STRING": query}
@@ -62,11 +64,53 @@ def test_a_path_goes_on_as_the_client_quoted_it(path, raw, query, below):
         ("/v1/files/./x", None),
         ("/v1/a/..", "/v1/a/%2e%2e"),
         ("/v1/a/../../v1/configs", "/v1/a%2F..%2F..%2Fv1%2Fconfigs"),
+        ("/v1/%2e%2e/admin", "/v1/%252e%252e/admin"),
+        ("/v1/..;x=1/..;/admin", None),
+        ("/v1/..\\..\\admin", "/v1/..%5C..%5Cadmin"),
+        ("/v1/.\0./admin", None),
+        ("/v1/\u2025/x", None),
     ],
 )
 def test_a_path_that_climbs_goes_nowhere(path, raw):
     with pytest.raises(InvalidRequest):
         paths.below(environ(path, raw))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/Configs",
+        "/v1/v2/configs/c",
+        "/v1/v2/v1/proxy/configs",
+        "/v1/%63onfigs",
+        "/v1/configs;x=1",
+        "/v1/;x/configs",
+        "/v1/\\configs\\x",
+        "/v1/virtual-keys\0",
+        "/v1/ prompts /p",
+        "/v1/\uff4cogs",
+        "/v1/guard\u200brails",
+    ],
+)
+def test_no_spelling_of_a_management_path_goes_on(path):
+    with pytest.raises(InvalidRequest):
+        paths.below(environ(path))
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/v1/configs_of_mine", "/v1/organization/admin_api_keys", "/v1/fine_tuning/jobs/j/logs", "/v1/v2/chat"],
+)
+def test_what_only_looks_like_management_goes_on(path):
+    assert paths.below(environ(path)) == path.removeprefix("/v1")
+
+
+@pytest.mark.parametrize(
+    ("path", "query"), [(f"/v1/x/{KEY}", ""), ("/v1/x", f"api_key={KEY}"), ("/v1/x", f"k=%67h-{KEY[3:]}")]
+)
+def test_an_address_with_a_key_of_ours_goes_nowhere(path, query):
+    with pytest.raises(InvalidRequest):
+        paths.below(environ(path, query=query))
 
 
 @given(st.text(max_size=60), st.text(max_size=60), st.text(max_size=40))
