@@ -219,7 +219,7 @@ def framing(method: str, head: Head) -> Framing:
         return Counted(0)
     if coding := head.headers.get("transfer-encoding"):
         if coding.lower() != "chunked":
-            raise ValueError(f"its transfer-encoding is {coding[:40]!r}")
+            raise ValueError("its transfer-encoding is another than chunked")
         return Chunked()
     if length := head.headers.get("content-length"):
         lengths = {part.strip() for part in length.split(",")}

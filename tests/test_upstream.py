@@ -165,6 +165,13 @@ def test_a_body_compressed_in_a_way_we_cannot_read_is_garbled(serve):
         ask(serve(OK + b"content-encoding: br\r\ncontent-length: 5\r\n\r\nhello")).read(100)
 
 
+@pytest.mark.parametrize("name", ["content-encoding", "transfer-encoding", "content-length"])
+def test_no_header_that_cannot_be_read_is_told_of(serve, name):
+    with pytest.raises(Garbled) as garbled:
+        ask(serve(OK + f"{name}: sk-a-secret\r\n\r\nhello".encode())).read(100)
+    assert "secret" not in garbled.value.message
+
+
 def test_a_compressed_body_that_is_none_is_garbled(serve):
     with pytest.raises(Garbled):
         ask(serve(OK + b"content-encoding: gzip\r\ncontent-length: 5\r\n\r\nhello")).read(100)
