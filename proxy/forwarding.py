@@ -39,6 +39,19 @@ NEVER_SENT = {
     "x-rewrite-url",
 }
 OF_THE_BODY = ("content-type", "content-encoding")  # go with a body that passes through
+OF_THE_WAY = (  # said by what stands between the client and us, of the client and of inner networks
+    "via",
+    "x-real-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-original-",
+    "true-client-ip",
+    "fastly-",
+    "x-envoy-",
+    "x-aws-ec2-metadata-",
+    "max-forwards",
+    "http2-settings",
+)
 NEVER_ANSWERED = {
     "content-length",
     "content-type",
@@ -81,9 +94,11 @@ def add(wire: dict[str, str], headers: Headers, names: Iterable[str], settings: 
 
 def pass_on(wire: dict[str, str], headers: Headers, settings: Iterable[str]) -> None:
     """Copy all of the client's headers that may travel, for a call that passes through."""
-    add(wire, headers, [name for name in headers if name not in wire], settings)
+    bound = {name.strip().lower() for name in headers.get("connection", "").split(",")}  # to our connection
+    names = [name for name in headers if not (name in wire or name in bound or name.startswith(OF_THE_WAY))]
+    add(wire, headers, names, settings)
     for name in OF_THE_BODY:
-        if value := headers.get(name):
+        if (value := headers.get(name)) and not tokens.FORM.search(value):
             wire[name] = value
 
 

@@ -41,3 +41,7 @@ def beginning(chunk: bytes, hidden: bytes) -> int:
 
 def headers(answered: Mapping[str, str], secret: str) -> dict[str, str]:
     return {name: value.replace(secret, tokens.hint(secret)) for name, value in answered.items()}
+
+
+def text(said: str, secret: str) -> str:
+    return said.replace(secret, tokens.hint(secret))

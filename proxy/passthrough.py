@@ -13,7 +13,7 @@ from django.conf import settings
 from providers import overhearing, passing
 from providers.problems import problem_of
 from providers.types import Ask, Problem, Reading, WireRequest
-from proxy import apart, errors, exchange, forwarding
+from proxy import apart, errors, exchange, forwarding, hiding
 from proxy.apart_child import Bytes
 from proxy.call import Call
 from proxy.outcome import Outcome
@@ -23,6 +23,9 @@ from proxy.streaming import Stream
 from proxy.upstream import Reply
 
 EMPTY = (204, 205, 304)  # statuses whose answer has no body
+JSON_TYPES = {"application/json", "text/json"}
+IN_PIECES = {"application/stream+json"}  # JSON values one after the other, as they come
+UNDERSTOOD = 64 * 1024  # bytes of an error answer that are looked into
 # An answer can be anything, and the admin is served from the same host: no browser is to make a page of it.
 HARMLESS = {"x-content-type-options": "nosniff", "content-security-policy": "sandbox"}
 
@@ -74,13 +77,27 @@ def relabelled(leaf: Leaf, call: Call) -> Bytes:
 
 
 def read(reply: Reply, leaf: Leaf, record: Record) -> Outcome:
-    """What is short, or JSON, is read whole so that the record knows what was used; the rest flows."""
+    """An error, or one JSON value, is read whole so that the record knows what was used; the rest flows."""
     kind = reply.headers.get("content-type", "")
+    if hiding.is_secret(leaf.credential.secret):
+        kind = hiding.text(kind, leaf.credential.secret)
     if 300 <= reply.status < 400 and reply.status not in EMPTY:
         raise exchange.redirected(reply, leaf)
-    if reply.status in EMPTY or reply.status >= 400 or "json" in kind.lower():
+    if reply.status in EMPTY or reply.status >= 400 or (is_json(kind) and not is_huge(reply)):
         return whole(reply, kind, leaf, record)
     return streamed(reply, kind, leaf, record)
+
+
+def is_json(kind: str) -> bool:
+    """Whether a body of this type is one JSON value."""
+    name = kind.partition(";")[0].strip().lower()
+    return name in JSON_TYPES or (name.endswith("+json") and name not in IN_PIECES)
+
+
+def is_huge(reply: Reply) -> bool:
+    """Whether an answer says that it is more than can be read whole."""
+    length = reply.headers.get("content-length", "")
+    return length.isdecimal() and int(length) > exchange.LARGEST_ANSWER
 
 
 def whole(reply: Reply, kind: str, leaf: Leaf, record: Record) -> Outcome:
@@ -89,7 +106,7 @@ def whole(reply: Reply, kind: str, leaf: Leaf, record: Record) -> Outcome:
         received = reply.read(exchange.LARGEST_ANSWER)
     problem = None
     if reply.status >= 400:
-        problem = problem_of(leaf.provider.slug, bytes(received[: exchange.LARGEST_ERROR]))
+        problem = problem_of(leaf.provider.slug, bytes(received[:UNDERSTOOD]))
     elif apart.is_large(received):
         apart.overhear(leaf.provider, received, reading)
     else:
@@ -120,7 +137,10 @@ def streamed(reply: Reply, kind: str, leaf: Leaf, record: Record) -> Outcome:
 
 
 class Passing(Stream):
-    """An answer that is passed on as it comes, whatever it is. Where it breaks off, so do we."""
+    """An answer that is passed on as it comes, whatever it is. Where it breaks off, so do we.
+
+    Where its end can be told, its record closes before the end leaves; else when nothing more comes.
+    """
 
     def passing(self) -> Iterator[bytes]:
         if self.held:
@@ -129,14 +149,20 @@ class Passing(Stream):
             if piece:
                 self.advance(piece)
                 yield self.keep(piece)
-        self.finish("failed" if self.reading.problem else "finished", self.reading.problem)
+        self.passed()
         self.reply.settle()
 
     def keep(self, piece: bytes) -> bytes:
         if self.size < self.cap:
             self.kept.append(piece)
         self.size += len(piece)
+        if self.reading.ended:
+            self.passed()
         return piece
+
+    def passed(self) -> None:
+        """Nothing that counts comes any more."""
+        self.finish("failed" if self.reading.problem else "finished", self.reading.problem)
 
     def ends(self, outcome: str, problem: Problem) -> bytes:
         """The connection is cut, for nothing can be added to bytes of an unknown kind.

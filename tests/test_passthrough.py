@@ -156,6 +156,76 @@ def test_a_stream_passes_and_is_understood(ask, provider, rows):
     assert row["bodies"]["response"] == sse
 
 
+def test_the_record_of_a_stream_closes_before_its_end_leaves(ask, provider, rows):
+    sse = b'data: {"model":"m","usage":{"prompt_tokens":4}}\n\ndata: [DONE]\n\n'
+    provider.post(f"{BASE}/odd", body=sse, content_type="text/event-stream")
+    answer = ask("POST", "/v1/odd", b"{}")
+    pieces = iter(answer.streaming_content)
+    assert next(pieces) == sse
+    (row,) = rows()
+    assert (row["outcome"], row["usage"]["input"], row["bodies"]["response"]) == ("finished", 4, sse)
+    answer.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "flows"),
+    [
+        ("application/json; charset=x", False),
+        ("application/vnd.api+json", False),
+        ("text/json", False),
+        ("application/x-ndjson", True),
+        ("application/jsonl", True),
+        ("application/stream+json", True),
+        ("text/event-stream; profile=json", True),
+    ],
+)
+def test_lines_of_json_flow_and_one_value_is_read_whole(ask, provider, kind, flows):
+    provider.get(f"{BASE}/lines", body=b'{"a":1}\n', content_type=kind)
+    answer = ask("GET", "/v1/lines")
+    assert answer.streaming == flows
+    assert b"".join(answer) == b'{"a":1}\n'
+    answer.close()
+
+
+def test_an_answer_too_large_to_be_read_whole_flows(ask, provider, monkeypatch):
+    monkeypatch.setattr("proxy.exchange.LARGEST_ANSWER", 10)
+    large = b'{"a":"0123456789"}'
+    provider.get(f"{BASE}/f", body=large, content_type="application/json", auto_calculate_content_length=True)
+    answer = ask("GET", "/v1/f")
+    assert answer.streaming
+    assert b"".join(answer.streaming_content) == large
+    answer.close()
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/json"])
+def test_a_credential_told_back_in_the_content_type_is_hidden(ask, provider, kind):
+    provider.get(f"{BASE}/x", body=b"{}", content_type=f"{kind}; was={SECRET}")
+    answer = ask("GET", "/v1/x")
+    assert SECRET not in answer["content-type"]
+    assert answer["content-type"].startswith(kind)
+    answer.close()
+
+
+def test_what_stands_on_the_way_says_nothing_to_the_provider(ask, provider, token):
+    provider.get(f"{BASE}/files", json={})
+    ask(
+        "GET",
+        "/v1/files",
+        kind=token,
+        x_real_ip="10.0.0.1",
+        via="1.1 inner",
+        x_envoy_external_address="10.0.0.1",
+        x_aws_ec2_metadata_token_ttl_seconds="60",
+        connection="close, x-hop",
+        x_hop="1",
+        x_end="2",
+    )
+    headers = {name.lower(): value for name, value in provider.calls[0].request.headers.items()}
+    assert headers["x-end"] == "2"
+    assert not {"via", "x-real-ip", "x-hop", "content-type"} & set(headers)
+    assert not any(name.startswith(("x-envoy", "x-aws")) for name in headers)
+
+
 def test_a_virtual_key_can_forbid_what_the_gateway_does_not_know(ask, provider, rows, virtual_key):
     VirtualKey.objects.update(allow_passthrough=False)
     provider.post(f"{BASE}/chat/completions", json={"choices": []})
