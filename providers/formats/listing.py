@@ -44,7 +44,10 @@ class ModelList:
         if not rest.get("has_more"):  # else it is a page, and not all there are
             reading.models = tuple(model["id"][:LONGEST] for model in models[:REMEMBERED])
         reading.content = reading.ended = True
-        return dumps(answer)
+        try:
+            return dumps(answer)
+        except RecursionError as error:
+            raise Garbled(invalid(provider.slug, body).message) from error
 
     def stream(
         self, provider: Provider, ask: Ask, chunks: Iterable[bytes], reading: Reading
@@ -74,9 +77,9 @@ def _model(provider: Provider, model: JSON) -> JSON:
 def _created(model: JSON) -> int:
     """Seconds since 1970, from a number or a date as Anthropic writes it."""
     created = model.get("created")
-    if isinstance(created, int | float):
-        return int(created)
     try:
+        if isinstance(created, int | float):
+            return int(created)  # NaN and the infinities are none
         return int(datetime.fromisoformat(str(model.get("created_at"))).timestamp())
     except (ValueError, OverflowError):
         return 0
