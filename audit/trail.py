@@ -34,11 +34,16 @@ class Recording:
 
     def watch(self, *objects: Model) -> None:
         """These are about to change as well; what is watched already stays as it was first seen."""
+        self._note_keys()
         self.unsaved += [each for each in objects if each.pk is None]
         wanted = {key_of(each): each.pk for each in objects if each.pk is not None}
         fresh = {key: pk for key, pk in wanted.items() if key not in self.before}
         found = read(fresh)
         self.before |= {key: found.get(key) for key in fresh}
+
+    def _note_keys(self) -> None:
+        """What had no key and has been saved meanwhile is new."""
+        self.made(*(each for each in self.unsaved if each.pk is not None))
 
     def made(self, *objects: Model) -> None:
         """These have been made meanwhile."""
@@ -47,7 +52,7 @@ class Recording:
 
     def leave(self) -> None:
         """One event for each object that is no longer what it was."""
-        self.made(*(each for each in self.unsaved if each.pk is not None))
+        self._note_keys()
         after = read({key: key[1] for key in self.before})
         told = (self.event(key, before, after.get(key)) for key, before in self.before.items())
         AuditEvent.objects.bulk_create([each for each in told if each], batch_size=BATCH)
