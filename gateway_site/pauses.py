@@ -81,20 +81,29 @@ def begin(counted: Sequence[Bucket]) -> timedelta:
 
     Gives the pause that follows if it fails. Raises Paused, and counts nothing, while one lasts.
     """
-    now, free = timezone.now(), {bucket.key: bucket.free for bucket in counted}
+    free = {bucket.key: bucket.free for bucket in counted}
     with transaction.atomic():
-        new = [Tries(bucket=key, last=now, until=now) for key in sorted(free)]
-        Tries.objects.bulk_create(new, ignore_conflicts=True)
-        rows = list(Tries.objects.select_for_update().filter(bucket__in=free).order_by("bucket"))
-        left = max((row.until for row in rows), default=now) - now
+        rows = held(sorted(free))
+        now = timezone.now()  # whoever held them before us is done
+        left = max((row.until - now for row in rows), default=timedelta())
         if left > timedelta():
             raise Paused(left)
+        follows = timedelta()
         for row in rows:
             row.failures, row.last = row.failures + 1, now
-            row.until = now + pause(row.failures, free[row.bucket])
+            if own := pause(row.failures, free[row.bucket]):
+                row.until, follows = now + own, max(follows, own)
         Tries.objects.bulk_update(rows, ["failures", "last", "until"])
     prune(now)
-    return max((row.until for row in rows), default=now) - now
+    return follows
+
+
+def held(keys: list[str]) -> list[Tries]:
+    """The rows of these buckets, made where there are none, held until the transaction ends."""
+    now = timezone.now()
+    new = [Tries(bucket=key, last=now, until=now) for key in keys]
+    Tries.objects.bulk_create(new, ignore_conflicts=True)
+    return list(Tries.objects.select_for_update().filter(bucket__in=keys).order_by("bucket"))
 
 
 def pause(failures: int, free: int) -> timedelta:

@@ -1,8 +1,14 @@
 """Signing in to the admin: failures slow it, owners still get in, cookies are kept safe."""
 
+import contextlib
+import http.client
 import re
+import runpy
+import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.contrib.auth.models import User
@@ -12,6 +18,7 @@ from django.utils import timezone
 
 from gateway_site import pauses, signing_in
 from gateway_site.models import Tries
+from tests.servers import ROOT, Gatehouse
 
 pytestmark = pytest.mark.django_db
 RIGHT, WRONG = "the right password", "a wrong password"
@@ -247,4 +254,48 @@ def test_pages_of_the_admin_keep_to_themselves(client):
     assert answer["Referrer-Policy"] == "same-origin"
     assert answer["Cross-Origin-Opener-Policy"] == "same-origin"
     assert answer["X-Content-Type-Options"] == "nosniff"
-    assert "Strict-Transport-Security" not in answer
+
+
+@pytest.mark.parametrize(
+    "environment, seconds",
+    [
+        ({}, 0),
+        ({"TRUSTED_PROXIES": "10.0.0.1"}, 2_592_000),
+        ({"TRUSTED_PROXIES": "10.0.0.1", "HTTPS": "no"}, 0),
+    ],
+)
+def test_browsers_are_told_to_keep_to_tls_where_it_is_on(environment, seconds, monkeypatch):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    fresh = runpy.run_path(str(ROOT / "gateway_site" / "settings.py"))
+    assert fresh["SECURE_HSTS_SECONDS"] == seconds
+    assert fresh["SESSION_COOKIE_SECURE"] is fresh["CSRF_COOKIE_SECURE"] is bool(seconds)
+
+
+@pytest.mark.parametrize("secure", [True, False])
+def test_only_an_answer_over_tls_says_so(settings, secure):
+    settings.SECURE_HSTS_SECONDS = 60
+    answer = Client().get("/admin/login/", secure=secure)
+    assert answer.get("Strict-Transport-Security") == ("max-age=60" if secure else None)
+
+
+@pytest.mark.server
+def test_tries_made_at_once_on_all_workers_count_before_they_fail(gatehouse):
+    name = f"burst-{uuid.uuid4().hex}"
+    try:
+        with ThreadPoolExecutor(12) as pool:
+            statuses = sorted(pool.map(lambda _: posted(gatehouse, name), range(12)))
+        assert statuses == [200] * 5 + [429] * 7
+    finally:
+        gatehouse.manage("lift_pause", name, "--address", "127.0.0.1")
+
+
+def posted(gatehouse: Gatehouse, name: str) -> int:
+    """The status that a wrong password is answered with, forged token and all."""
+    token = "a" * 32
+    body = urlencode({"username": name, "password": WRONG, "csrfmiddlewaretoken": token})
+    headers = {"Content-Type": "application/x-www-form-urlencoded", "Cookie": f"gatehouse_csrf={token}"}
+    connection = http.client.HTTPConnection("127.0.0.1", gatehouse.port, timeout=60)
+    with contextlib.closing(connection):
+        connection.request("POST", "/admin/login/", body, headers)
+        return connection.getresponse().status
