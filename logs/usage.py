@@ -36,6 +36,7 @@ class Spent(Enum):
 
 # A list of models is free; what passes through may be anything, unless it only reads or deletes.
 UNCOUNTED = {"models": Spent.NOTHING, "proxy": Spent.UNKNOWN}
+FREE = ("/messages/count_tokens", "/moderations", "/files")  # at OpenAI and Anthropic, by their price lists
 
 
 def usage(
@@ -82,7 +83,8 @@ def uncounted(log: Mapping[str, Any], closed: Mapping[str, Any], bodies: Mapping
     if closed and not asked(closed):
         return Spent.NOTHING
     if log["fn"] in UNCOUNTED:
-        return UNCOUNTED[log["fn"]] if log["method"] == "POST" else Spent.NOTHING
+        free = log["method"] != "POST" or log["endpoint"].endswith(FREE)
+        return Spent.NOTHING if free else UNCOUNTED[log["fn"]]
     status = log["status"] or 0
     match log["outcome"]:
         case outcome if outcome in BEGUN:

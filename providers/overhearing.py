@@ -28,6 +28,7 @@ ENDS = {"message_stop", "response.completed", "response.incomplete", "response.f
 def answer(slug: str, body: bytes | bytearray, reading: Reading) -> None:
     """Fills `reading` from a whole answer, as far as it can be understood."""
     Overhearing(slug, reading).hear(bytes(body))
+    reading.partial = False  # what a whole answer counts is all it took, whether it says why it ended or not
 
 
 def stream(slug: str, chunks: Iterable[bytes], reading: Reading) -> Iterator[bytes]:

@@ -14,7 +14,7 @@ from rest_framework.exceptions import ParseError
 
 from providers.json_text import dumps, loads
 from providers.types import JSON
-from proxy import body, paths
+from proxy import body, form, paths
 from proxy.errors import InvalidRequest, NotBuilt
 
 MODELS, PASSTHROUGH = "models", "proxy"  # the fns of calls that are not read as JSON with a model
@@ -100,8 +100,11 @@ class Call:
 def read(fn: str, dialect: str, headers: Headers, raw: bytes | bytearray) -> Call:
     """The call in `raw`. Raises InvalidRequest or ParseError (400), NotBuilt (501) for inline configs."""
     if fn == PASSTHROUGH:
-        asked = body.glanced(raw, kind_of(headers))
-        name, path = asked.get("model"), paths.below(headers.environ)
+        kind, path = kind_of(headers), paths.below(headers.environ)
+        if kind == form.KIND:
+            return made(fn, dialect, headers, {}, raw, form.model(headers["content-type"], raw), path)
+        asked = body.glanced(raw, kind)
+        name = asked.get("model")
         return made(fn, dialect, headers, asked, raw, name if isinstance(name, str) else "", path)
     if fn == MODELS:
         return made(fn, dialect, headers, {}, b"", "")

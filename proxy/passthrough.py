@@ -13,7 +13,7 @@ from django.conf import settings
 from providers import overhearing, passing
 from providers.problems import problem_of
 from providers.types import Ask, Problem, Reading, WireRequest
-from proxy import apart, errors, exchange, forwarding, hiding
+from proxy import apart, errors, exchange, form, forwarding, hiding
 from proxy.apart_child import Bytes
 from proxy.call import Call
 from proxy.outcome import Outcome
@@ -71,6 +71,8 @@ def relabelled(leaf: Leaf, call: Call) -> Bytes:
     """The client's body; where it names a virtual key before the model, without it."""
     if call.model == leaf.model:
         return call.raw
+    if not call.body:
+        return form.relabelled(call.headers.get("content-type", ""), call.raw, leaf.model)
     if apart.is_large(call.raw):
         return apart.relabelled(call.raw, leaf.model)
     return passing.relabelled(Ask("", call.body, bytes(call.raw), leaf.model))

@@ -442,6 +442,12 @@ def test_what_passes_through_is_priced_if_it_was_counted_and_else_is_not_free(
     assert row(ingester, call).pricing == pricing
 
 
+@pytest.mark.parametrize("endpoint", ["/v1/messages/count_tokens", "/v1/v1/moderations", "/v1/files"])
+def test_what_providers_do_for_nothing_is_free(writer, ingester, endpoint):
+    call = run(writer, opened={"fn": "proxy", "endpoint": endpoint}, closed={"usage": None})
+    assert row(ingester, call).pricing == "free"
+
+
 def test_what_an_answer_says_twice_is_counted_once(writer, ingester):
     said = {"content": "z" * 20, "content_blocks": [{"type": "text", "text": "z" * 20}]}
     answer = json.dumps({"choices": [{"message": said}]}).encode()

@@ -1,6 +1,5 @@
 """The request log in the admin: to look at, as text, without a full count or a look at bodies in the list."""
 
-import uuid
 import zlib
 
 import pytest
@@ -87,7 +86,7 @@ def test_a_call_is_found_by_its_trace_or_its_id(admin_client: Client, log: Reque
     assert page(log) in shown
 
 
-@pytest.mark.parametrize("term", ["nothing", str(uuid.uuid4()), "'; --", "%"])
+@pytest.mark.parametrize("term", ["nothing", "0b1e7a52-5f0c-4c1c-9c39-8e4d2f6c1a10", "'; --", "%"])
 def test_what_is_not_there_is_not_found(admin_client: Client, log: RequestLog, term: str) -> None:
     answer = admin_client.get(LIST, {"q": term})
     assert answer.status_code == 200

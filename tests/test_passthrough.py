@@ -104,6 +104,21 @@ def test_a_virtual_key_may_be_named_before_the_model_whose_bare_name_goes_on(ask
     assert json.loads(row["bodies"]["sent"])["model"] == "omni-moderation"
 
 
+def test_the_model_of_a_form_may_name_a_virtual_key(ask, provider, rows):
+    form = b'--x\r\ncontent-disposition: form-data; name="model"\r\n\r\n%s\r\n--x\r\n\r\n\xff\r\n--x--\r\n'
+    provider.post(f"{BASE}/audio/transcriptions", json={"text": "Hi"})
+    answer = ask(
+        "POST",
+        "/v1/audio/transcriptions",
+        form % b"@openai/whisper-1",
+        "multipart/form-data; boundary=x",
+        x_portkey_virtual_key="",
+    )
+    assert answer.json() == {"text": "Hi"}
+    assert provider.calls[0].request.body == form % b"whisper-1"
+    assert [(row["model"], row["virtual_key"]) for row in rows()] == [("whisper-1", "openai")]
+
+
 def test_a_virtual_key_in_the_query_does_not_go_on(ask, provider):
     provider.get(f"{BASE}/anything", json={})
     ask("GET", "/v1/anything?model=@openai/gpt-4o&x=1", x_portkey_virtual_key="")

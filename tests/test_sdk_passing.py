@@ -145,7 +145,7 @@ def test_what_passed_through_is_on_record(rows, name):
     assert (row["fn"], row["provider"], row["virtual_key"]) == ("proxy", "openai", SANDBOX)
 
 
-@pytest.mark.parametrize("name", ["response", "streamed"])
+@pytest.mark.parametrize("name", ["image", "response", "streamed"])
 def test_what_it_took_is_on_record_as_the_answer_told_it(rows, name):
     row = rows[name]
     assert row["usage_source"] == "provider"

@@ -1,0 +1,45 @@
+"""The model in a multipart form: read where it stands, and written anew there. The rest is not looked at.
+
+Forms carry files of any size, so only their beginning and their end are searched, where SDKs put what is
+short (https://www.rfc-editor.org/rfc/rfc7578).
+"""
+
+import re
+
+from proxy.apart_child import Bytes
+
+KIND = "multipart/form-data"
+SEARCHED = 64 * 1024  # bytes at either end
+LONGEST = 512  # bytes of a model's name
+BOUNDARY = re.compile(r'boundary="?([^";,\s]{1,70})"?', re.ASCII)
+
+
+def model(content_type: str, raw: Bytes) -> str:
+    """The name in the part `model`; "" if there is none."""
+    found = part(content_type, raw)
+    return raw[found[0] : found[1]].decode("utf-8", "replace") if found else ""
+
+
+def relabelled(content_type: str, raw: Bytes, name: str) -> Bytes:
+    """The form with another model's name."""
+    found = part(content_type, raw)
+    return raw[: found[0]] + name.encode() + raw[found[1] :] if found else raw
+
+
+def part(content_type: str, raw: Bytes) -> tuple[int, int] | None:
+    """Where the content of the part `model` begins and ends."""
+    boundary = BOUNDARY.search(content_type)
+    if boundary is None:
+        return None
+    line = re.escape(b"--" + boundary[1].encode())
+    named = rb'content-disposition:[^\r\n]*[;\s]name="?model"?[ \t]*(?:;[^\r\n]*)?\r\n'
+    written = re.compile(
+        line
+        + rb"\r\n(?:[^\r\n]+\r\n)*?"
+        + named
+        + rb"(?:[^\r\n]+\r\n)*\r\n([^\r\n]{1,%d})\r\n" % LONGEST
+        + line,
+        re.IGNORECASE,
+    )
+    found = written.search(raw, 0, SEARCHED) or written.search(raw, max(len(raw) - SEARCHED, 0))
+    return found.span(1) if found else None
