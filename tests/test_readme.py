@@ -20,10 +20,14 @@ PRINTED = {
     "embeddings.create": "1536",
     "messages.create": "Hello",
 }
-CHAT = {
+SHOWN = {
     ("bash", "chat/completions"),
     ("python", "chat.completions.create"),
     ("js", "chat.completions.create"),
+    ("python", "completions.create"),
+    ("js", "completions.create"),
+    ("python", "embeddings.create"),
+    ("python", "messages.create"),
 }
 
 
@@ -58,8 +62,14 @@ def test_each_way_to_call_works_as_written(server, language, code):
 
 
 def test_there_is_a_way_for_curl_and_for_each_sdk():
-    assert {(language, call(code)) for language, code in PASTED} >= CHAT
-    for imported in ("from portkey_ai", "from openai", 'from "portkey-ai"', 'from "openai"'):
+    assert {(language, call(code)) for language, code in PASTED} >= SHOWN
+    for imported in (
+        "from portkey_ai",
+        "from openai",
+        "from anthropic",
+        'from "portkey-ai"',
+        'from "openai"',
+    ):
         assert any(imported in code for _, code in PASTED)
 
 
