@@ -16,6 +16,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
+from audit.models import AuditEvent
 from gateway_site import pauses, signing_in
 from gateway_site.models import Tries
 from tests.servers import ROOT, Gatehouse
@@ -225,6 +226,8 @@ def test_a_pause_is_lifted_by_a_command(client, admin, clock, few, capsys):
     assert ask(Client(), password=RIGHT).status_code == 302
     call_command("lift_pause", "nobody")
     assert capsys.readouterr().out.splitlines() == ["Lifted.", "Lifted.", "There was nothing to lift."]
+    told = AuditEvent.objects.filter(object_kind="pause").values_list("actor_kind", "action", "object")
+    assert list(told) == [("command", "manage", "192.0.2.1"), ("command", "manage", "ada")]
     with pytest.raises(CommandError):
         call_command("lift_pause")
 

@@ -4,6 +4,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from audit.actors import of_command
+from audit.models import Action
+from audit.trail import event
 from gateway_site import pauses
 
 
@@ -20,4 +23,9 @@ class Command(BaseCommand):
             raise CommandError("Give a user name, or --address, or both.")
         lifted = [pauses.by_name(name)] if name else []
         lifted += [pauses.by_address(address)] if address else []
-        self.stdout.write("Lifted." if pauses.lift(lifted) else "There was nothing to lift.")
+        if not pauses.lift(lifted):
+            self.stdout.write("There was nothing to lift.")
+            return
+        named = " ".join(part for part in (name, address) if part)
+        event(Action.MANAGE, kind="pause", id="", name=named, actor=of_command()).save()
+        self.stdout.write("Lifted.")
