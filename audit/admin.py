@@ -5,7 +5,7 @@ The table is never counted: pages go back some way, and filters and search find 
 
 import json
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -82,21 +82,22 @@ def is_audited(model: type[Model]) -> bool:
 
 @admin.register(AuditEvent)
 class AuditEventAdmin(ModelAdmin):
-    list_display = ("created_at", "who", "actor_kind", "did", "what", "object", "address")
+    list_display = ("when", "who", "actor_kind", "action", "what", "object", "address")
     list_filter = (Span, "actor_kind", "action", ObjectKind)
     search_fields = ("actor", "object")
     search_help_text = "How the name of who acted, or of what was changed, begins; or an object's id in full."
     ordering = ("-created_at", "-id")
     list_per_page = 50
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER  # each would be a count of the table
     paginator = Uncounted
     actions = None
     fieldsets = (
-        (None, {"fields": ("sentence", "table")}),
-        ("Who", {"fields": (("who", "actor_kind", "actor_id"), ("address", "created_at"))}),
-        ("What", {"fields": (("object", "what", "object_id"), ("did", "workspace_id"))}),
+        (None, {"fields": ("sentence", "when", "table")}),
+        ("Who", {"fields": (("who", "actor_kind"), ("actor_id", "address"))}),
+        ("What", {"fields": (("object", "what"), ("object_id", "workspace_id"))}),
     )
-    readonly_fields = ("sentence", "table", "who", "what", "did")
+    readonly_fields = ("sentence", "when", "table", "who", "what")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[AuditEvent], search_term: str
@@ -118,15 +119,15 @@ class AuditEventAdmin(ModelAdmin):
     def who(self, event: AuditEvent) -> str:
         return event.actor or "somebody"
 
-    @admin.display(description="action")
-    def did(self, event: AuditEvent) -> str:
-        return event.get_action_display()
+    @admin.display(description="time (UTC)", ordering="created_at")
+    def when(self, event: AuditEvent) -> str:
+        return f"{event.created_at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
 
     @admin.display(description="kind of object")
     def what(self, event: AuditEvent) -> str:
         return in_words(event.object_kind)
 
-    @admin.display(description="event")
+    @admin.display(description="what happened")
     def sentence(self, event: AuditEvent) -> str:
         return f"{event}."
 
@@ -150,4 +151,4 @@ def text(value: Any) -> str:
         return "-"
     if isinstance(value, list) and all(isinstance(each, str) for each in value):
         return "\n".join(value)
-    return value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

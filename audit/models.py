@@ -21,18 +21,28 @@ class AppendOnly(TypeError):
 
 
 class Action(models.TextChoices):
-    CREATE = "create", "created"
-    UPDATE = "update", "changed"
-    DELETE = "delete", "deleted"
-    ROTATE = "rotate", "replaced the secret of"
-    RESEAL = "reseal", "sealed anew the secret of"
-    PUBLISH = "publish", "published"
-    EXPORT = "export", "exported"
-    MANAGE = "manage", "managed"
-    DUPLICATE = "duplicate", "duplicated"
-    SIGN_IN = "sign_in", "signed in"
-    SIGN_IN_FAILED = "sign_in_failed", "failed to sign in"
-    SIGN_OUT = "sign_out", "signed out"
+    """Portkey's words, and some for what it does not tell."""
+
+    CREATE = "create", "Created"
+    UPDATE = "update", "Changed"
+    DELETE = "delete", "Deleted"
+    ROTATE = "rotate", "Secret replaced"
+    RESEAL = "reseal", "Secret sealed anew"
+    PUBLISH = "publish", "Published"
+    EXPORT = "export", "Exported"
+    MANAGE = "manage", "Managed"
+    DUPLICATE = "duplicate", "Duplicated"
+    SIGN_IN = "sign_in", "Signed in"
+    SIGN_IN_FAILED = "sign_in_failed", "Sign-in failed"
+    SIGN_OUT = "sign_out", "Signed out"
+
+
+SAID = {Action.ROTATE: "replaced the secret of", Action.RESEAL: "sealed anew the secret of"}
+SAID_ALONE = {
+    Action.SIGN_IN: "signed in",
+    Action.SIGN_IN_FAILED: "failed to sign in",
+    Action.SIGN_OUT: "signed out",
+}
 
 
 class ActorKind(models.TextChoices):
@@ -88,7 +98,7 @@ class AuditEvent(models.Model):
 
     class Meta:
         verbose_name = "event"
-        verbose_name_plural = "audit log"
+        verbose_name_plural = "events"
         ordering = ["-created_at", "-id"]
         default_permissions = ("view",)
         indexes = [
@@ -102,11 +112,12 @@ class AuditEvent(models.Model):
         ]
 
     def __str__(self) -> str:
-        """The event in a sentence."""
-        did = self.get_action_display()
-        if self.action in (Action.SIGN_IN, Action.SIGN_IN_FAILED, Action.SIGN_OUT):
-            return f"{self.actor or 'Somebody'} {did}"
-        return f"{self.actor or 'Somebody'} {did} the {in_words(self.object_kind)} {self.object}"
+        """The event in a sentence, without its stop."""
+        who = self.actor or "somebody"
+        if self.action in SAID_ALONE:
+            return f"{who} {SAID_ALONE[Action(self.action)]}"
+        did = SAID.get(Action(self.action)) or self.get_action_display().lower()
+        return f"{who} {did} the {in_words(self.object_kind)} {self.object}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         if not self._state.adding:
