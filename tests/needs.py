@@ -1,7 +1,7 @@
 """Tests that need what not every machine has: run where it is found, and named at the end where it is not.
 
 A test says so by its mark, `browser` or `node`. Where `GATEHOUSE_REQUIRE` names the tool, as in `.ci/run`,
-its absence is a failure.
+its absence is a failure. What asks for the fixture `yard` starts a server, and gets the mark `server` here.
 """
 
 import os
@@ -41,7 +41,11 @@ def pytest_configure(config: pytest.Config) -> None:
             raise pytest.UsageError(f"{tool} is required and was not found: {remedy}")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if "yard" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.server)
     absent = {mark for mark, (_, find, _) in NEEDS.items() if not find()}
     left_out = [item for item in items if any(item.get_closest_marker(mark) for mark in absent)]
     for item in left_out:
