@@ -11,9 +11,10 @@ from sandbox import errors, frames, room
 from sandbox.chat import FINGERPRINT, copies, counted, limit, model_of, stops
 from sandbox.manners import Manners, manners
 from sandbox.room import Arrived, Reply
-from sandbox.speech import JSON, Answer, Question, answer, second, seeded
+from sandbox.speech import JSON, Answer, Mistaken, Question, answer, second, seeded
 
 UNLESS_TOLD = 16  # tokens
+MOST_PROMPTS = 128  # OpenAI takes 2,048, for which nobody here has the time
 
 
 def play(arrived: Arrived) -> Reply:
@@ -37,6 +38,9 @@ def prompts(given: object) -> list[str]:
             return [given]
         case [int(), *_]:
             return [unread(given)]
+        case [_, *_] if len(given) > MOST_PROMPTS:
+            message = f"Invalid 'prompt': array too long. Expected at most {MOST_PROMPTS} items."
+            raise Mistaken(message, param="prompt")
         case [_, *_]:
             return [one if isinstance(one, str) else unread(one) for one in given]
     return [""]

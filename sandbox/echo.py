@@ -13,7 +13,7 @@ def play(arrived: Arrived) -> Reply:
     path, _, query = arrived.target.partition("?")
     headers = {name: "present" if name in HIDDEN else value for name, value in arrived.headers.items()}
     told: JSON = {"method": arrived.method, "path": path, "query": query, "headers": headers}
-    return room.whole(arrived.manners(), told | shown(arrived.body))
+    return room.whole(arrived.manners(), told | shown(arrived.modest()))
 
 
 def shown(body: bytes) -> JSON:

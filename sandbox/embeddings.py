@@ -18,6 +18,7 @@ from sandbox.speech import Mistaken, tokens
 
 LARGE, SMALL = 3_072, 1_536  # dimensions
 MOST_INPUTS = 2_048
+MOST_TOKENS = 300_000  # of all inputs together
 WRONG_INPUT = "'$.input' is invalid."
 
 
@@ -37,6 +38,8 @@ def inputs(body: Mapping[str, Any]) -> list[str | list[int]]:
         raise Mistaken(message, param="input", code="missing_required_parameter")
     one = isinstance(given, str) or (isinstance(given, list) and given and isinstance(given[0], int))
     several = [given] if one else given
+    if isinstance(several, list) and sum(len(one) for one in several if isinstance(one, list)) > MOST_TOKENS:
+        raise Mistaken(f"Invalid 'input': maximum request size is {MOST_TOKENS} tokens.", param="input")
     if not isinstance(several, list) or not several or not all(readable(value) for value in several):
         raise Mistaken(WRONG_INPUT)
     if len(several) > MOST_INPUTS:

@@ -7,6 +7,7 @@ from email.message import Message
 
 from sandbox.speech import Mistaken
 
+MOST_PARTS = 128
 BOUNDARY = re.compile(r'multipart/form-data;.*?boundary="?([^";,]+)"?', re.IGNORECASE)
 
 
@@ -32,7 +33,7 @@ def parts(kind: str, body: bytes) -> dict[str, Part]:
 
 
 def read(delimiter: bytes, body: bytes) -> Iterator[Part]:
-    for section in (b"\r\n" + body).split(delimiter)[1:]:
+    for section in (b"\r\n" + body).split(delimiter, MOST_PARTS)[1:]:
         if section.startswith(b"--"):
             return
         head, found, data = section.partition(b"\r\n\r\n")

@@ -23,6 +23,7 @@ OF_IMAGES = (
     "violence/graphic",
 )
 OF_TEXTS = ("harassment", "harassment/threatening", "hate", "hate/threatening", "illicit", "illicit/violent")
+MOST_INPUTS = 128
 CATEGORIES = (*OF_TEXTS, "sexual/minors", *OF_IMAGES)
 
 
@@ -45,6 +46,9 @@ def inputs(body: Mapping[str, Any]) -> tuple[list[str], list[str]]:
             kinds = [part.get("type") for part in parts if isinstance(part, Mapping)]
             shown = {"text": "text", "image_url": "image"}
             return [text_of(parts)], [word for kind, word in shown.items() if kind in kinds]
+        case [_, *_] as many if len(many) > MOST_INPUTS:
+            message = f"Invalid 'input': array too long. Expected at most {MOST_INPUTS} items."
+            raise Mistaken(message, param="input")
         case [str(), *_] as texts if all(isinstance(text, str) for text in texts):
             return list(texts), ["text"]
     message = "Missing required parameter: 'input'."

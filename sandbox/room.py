@@ -14,6 +14,7 @@ from sandbox.manners import Manners, manners
 from sandbox.speech import JSON, Mistaken
 
 STREAM = "text/event-stream; charset=utf-8"
+LOOKED_INTO = 8 << 20  # bytes of a body; all is read in the one thread there is
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +28,15 @@ class Arrived:
     headers: Mapping[str, str]
     body: bytes
 
+    def modest(self) -> bytes:
+        """The body, unless looking into it would take long."""
+        if len(self.body) > LOOKED_INTO:
+            raise Mistaken(f"The sandbox looks into no more than {LOOKED_INTO} bytes.", status=413)
+        return self.body
+
     def json(self) -> object:
         try:
-            return json.loads(self.body)
+            return json.loads(self.modest())
         except (ValueError, RecursionError) as wrong:
             raise Mistaken(f"We could not parse the JSON body of your request: {wrong}") from wrong
 

@@ -718,3 +718,26 @@ def test_no_request_is_too_strange_to_be_answered(address: str, strange: dict[st
 def test_a_form_that_lacks_something_is_refused(path: str, fields: dict[str, str], files: dict[str, Any]):
     told = posted(path, fields, **files)
     assert (told.status_code, json.loads(read(told))["error"]["type"]) == (400, "invalid_request_error")
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        ("completions", {"model": "m", "prompt": ["x"] * 129}, 400),
+        ("moderations", {"input": ["x"] * 129}, 400),
+        ("embeddings", {"model": "m", "input": [[1] * 100_000] * 4}, 400),
+        ("echo", {"x": "x" * (8 << 20)}, 413),
+        ("responses", {"model": "m", "input": "x" * (8 << 20)}, 413),
+    ],
+)
+def test_what_would_hold_others_up_is_refused(path, body, status):
+    began = time.process_time()
+    assert ask(OPENAI + path, body).status_code == status
+    assert time.process_time() - began < 1
+
+
+def test_of_a_form_without_end_the_first_parts_are_read():
+    many = b"--x\r\na: b\r\n\r\nc\r\n" * 200_000
+    began = time.process_time()
+    assert ask(f"{OPENAI}files", many, kind="multipart/form-data; boundary=x").status_code == 400
+    assert time.process_time() - began < 1
