@@ -24,6 +24,36 @@ REPORT = """
         console.error(event.violatedDirective, event.blockedURI, event.sample))
 """
 NO_ICON = "/favicon.ico"  # browsers ask for one, and there is none
+MEANT = {
+    "1 + 2 * 3 - -4 % 3": 8,
+    "i > 1 && !no || 'never'": True,
+    "no ?? b": "a",
+    "no?.list": None,
+    "i === 2 ? 'two' : i == 3 ? 'three' : 'many'": "two",
+    "['a', \"b\"].includes(b)": True,
+    "{ 'x:y!': i >= 2, b, n: [1e3, 0.5 < 1] }": {"x:y!": True, "b": "a", "n": [1000, True]},
+    "o.list[1].y + o['list'][0].toUpperCase()": "zX",
+    "((first, second) => first + second)(i, 3)": 5,
+    "i++; i += 2; i": 5,
+    "if (i > 5) { i = 0 } else { i = i - 1; b = 'c' } b + i": "c1",
+    "'it\\'s \\u0041'": "it's A",
+    "typeof o": "object",
+    " ; ": None,
+}
+REFUSED = [
+    "fetch('/')",
+    "document.cookie",
+    "window.fetch('/')",
+    "[].map.constructor('1')()",
+    "a['cons' + 'tructor']",
+    "a = ",
+    "a a",
+    "a) a",
+    "{ a",
+    "1 = 2",
+    "new Date()",
+    "`a`",
+]
 FORMS = ("add", "change", "history", "delete")
 LEFT_OUT = {"admin:logout", "admin:view_on_site", "admin:jsi18n"}
 
@@ -188,3 +218,22 @@ def a_day_is_picked(page: Page) -> None:
     page.locator(".datetimeshortcuts a:visible").first.click()
     page.locator(".calendarbox td:not(.selected) a:visible").nth(9).click()
     assert field.input_value() != before
+
+
+@pytest.mark.server
+@pytest.mark.browser
+def test_expressions_mean_what_they_mean_in_javascript(page):
+    page.goto("/admin/")
+    names = {"i": 2, "b": "a", "no": None, "o": {"list": ["x", {"y": "z"}]}}
+    for source, meant in MEANT.items():
+        found = page.evaluate("([source, names]) => compiled(source)(names)", [source, names])
+        assert (source, found) == (source, meant)
+
+
+@pytest.mark.server
+@pytest.mark.browser
+def test_expressions_reach_nothing_but_what_the_pages_need(page):
+    page.goto("/admin/")
+    for source in REFUSED:
+        tried = "source => { try { compiled(source)({a: 1}) } catch (error) { return error.name } }"
+        assert page.evaluate(tried, source) in ("SyntaxError", "ReferenceError", "TypeError"), source

@@ -24,7 +24,7 @@ const WAYS_OUT = new Set([
   "constructor", "prototype", "__proto__", "ownerDocument", "defaultView", "view", "contentWindow",
 ]);
 
-/** Alpine's evaluator: what an expression (or a function, where a script binds one) comes to goes to a receiver. */
+/** Alpine's evaluator: what an expression, or a function that a script binds, comes to is received. */
 function evaluator(element, expression) {
   const stack = [magics(element), ...Alpine.closestDataStack(element)];
   const run = typeof expression === "function" ? null : compiled(expression);
@@ -42,8 +42,9 @@ function evaluator(element, expression) {
 
 /** What is the element's own; the rest ($refs, $watch) is with the data around it. */
 function magics(element) {
-  const event = (name, detail) => new CustomEvent(name, { detail, bubbles: true, composed: true, cancelable: true });
-  return { $el: element, $dispatch: (name, detail = {}) => element.dispatchEvent(event(name, detail)) };
+  const ways = { bubbles: true, composed: true, cancelable: true };
+  const dispatch = (name, detail = {}) => element.dispatchEvent(new CustomEvent(name, { detail, ...ways }));
+  return { $el: element, $dispatch: dispatch };
 }
 
 const read = new Map();
@@ -54,7 +55,8 @@ function compiled(expression) {
 }
 
 const TOKEN = new RegExp(
-  String.raw`\s*(?:(?<number>\d+(?:\.\d+)?(?:e[+-]?\d+)?)|(?<text>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|(?<name>[A-Za-z_$][\w$]*)` +
+  String.raw`\s*(?:(?<number>\d+(?:\.\d+)?(?:e[+-]?\d+)?)` +
+    String.raw`|(?<text>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|(?<name>[A-Za-z_$][\w$]*)` +
     String.raw`|(?<sign>=>|===|!==|==|!=|<=|>=|&&|\|\||\?\?|\?\.|\+\+|--|\+=|-=|[-+*\/%<>=!?:;,.()[\]{}]))`,
   "y",
 );
@@ -76,7 +78,8 @@ function tokens(expression) {
 const ESCAPED = /\\(?:u([0-9a-fA-F]{4})|(.))/g;
 
 function unquoted(text) {
-  const meant = (_, code, sign) => (code ? String.fromCharCode(parseInt(code, 16)) : { n: "\n", t: "\t", r: "\r" }[sign] ?? sign);
+  const signs = { n: "\n", r: "\r", t: "\t" };
+  const meant = (_, code, sign) => (code ? String.fromCharCode(parseInt(code, 16)) : signs[sign] ?? sign);
   return text.slice(1, -1).replace(ESCAPED, meant);
 }
 
@@ -119,13 +122,18 @@ class Reader {
   }
 
   statement() {
-    if (!this.takes("if")) return this.value();
+    if (!this.takes("if")) return this.ended(this.value());
     this.expect("(");
     const condition = this.closed(this.value(), ")");
     const then = this.branch();
     this.takes(";");
     const otherwise = this.takes("else") ? this.branch() : () => undefined;
     return (names) => (condition(names) ? then(names) : otherwise(names));
+  }
+
+  ended(found) {
+    if (![undefined, ";", "}"].includes(this.peek())) throw new SyntaxError(`unexpected ${this.peek()}`);
+    return found;
   }
 
   branch() {
@@ -148,9 +156,11 @@ class Reader {
   arrow() {
     const rest = this.tokens.slice(this.at);
     const end = rest[0]?.value === "(" ? rest.findIndex((token) => token.value === ")") : 0;
-    if (end < 0 || rest[end + 1]?.value !== "=>" || rest[end + 1].kind !== "sign") return null;
+    const [before, after] = [rest.slice(end ? 1 : 0, end || 1), rest[end + 1]];
+    const isList = before.every((token) => token.kind === "name" || token.value === ",");
+    if (end < 0 || after?.value !== "=>" || !isList) return null;
     this.at += end + 2;
-    return rest.slice(0, end + 1).filter((token) => token.kind === "name").map((token) => token.value);
+    return before.filter((token) => token.kind === "name").map((token) => token.value);
   }
 
   body(parameters) {
