@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from django.contrib.auth.hashers import MD5PasswordHasher
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.test import Client
@@ -90,6 +91,15 @@ def test_after_five_failures_a_name_waits_whether_it_exists_or_not(client, admin
     assert (answer.status_code, answer["Retry-After"]) == (429, "30")
     assert told(answer) == "Try again in 30 seconds."
     assert "Please enter the correct" not in answer.content.decode()
+
+
+@pytest.mark.parametrize("name", ["Ada", "nobody"])
+def test_a_name_that_does_not_exist_takes_as_much_hashing(client, admin, monkeypatch, name):
+    hashed: list[str] = []
+    encode = MD5PasswordHasher.encode
+    monkeypatch.setattr(MD5PasswordHasher, "encode", lambda *given: hashed.append(given[1]) or encode(*given))
+    ask(client, name)
+    assert hashed == [WRONG]
 
 
 def test_the_right_password_gets_in_when_the_pause_is_over(client, admin, clock):
