@@ -40,7 +40,9 @@ def beginning(chunk: bytes, hidden: bytes) -> int:
 
 
 def headers(answered: Mapping[str, str], secret: str) -> dict[str, str]:
-    return {name: value.replace(secret, tokens.hint(secret)) for name, value in answered.items()}
+    """Without a header that is named after the secret, for what is in a name cannot be masked."""
+    hint, named = tokens.hint(secret), secret.lower()
+    return {name: value.replace(secret, hint) for name, value in answered.items() if named not in name}
 
 
 def text(said: str, secret: str) -> str:

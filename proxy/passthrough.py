@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from providers import overhearing, passing
-from providers.problems import problem_of
+from providers.problems import problem_of, unreadable
 from providers.types import Ask, Problem, Reading, WireRequest
 from proxy import apart, errors, exchange, form, forwarding, hiding
 from proxy.apart_child import Bytes
@@ -108,7 +108,7 @@ def whole(reply: Reply, kind: str, leaf: Leaf, record: Record) -> Outcome:
         received = reply.read(exchange.LARGEST_ANSWER)
     problem = None
     if reply.status >= 400:
-        problem = problem_of(leaf.provider.slug, bytes(received[:UNDERSTOOD]))
+        problem = told(leaf.provider.slug, bytes(received[:UNDERSTOOD]))
     elif apart.is_large(received):
         apart.overhear(leaf.provider, received, reading)
     else:
@@ -123,6 +123,14 @@ def whole(reply: Reply, kind: str, leaf: Leaf, record: Record) -> Outcome:
         problem=problem,
         bodies={"response": received},
     )
+
+
+def told(slug: str, body: bytes) -> Problem:
+    """What an error says, for the record; one that is nested beyond measure says nothing."""
+    try:
+        return problem_of(slug, body)
+    except RecursionError:
+        return unreadable(slug, body)
 
 
 def streamed(reply: Reply, kind: str, leaf: Leaf, record: Record) -> Outcome:

@@ -36,6 +36,7 @@ def test_it_never_comes_through_and_nothing_else_is_lost(parts):
 
 def test_headers_are_masked_too():
     assert hiding.headers({"x-echo": f"Bearer {SECRET}"}, SECRET) == {"x-echo": "Bearer " + MASK.decode()}
+    assert hiding.headers({f"x-{SECRET}": "1", "x-b": "2"}, SECRET) == {"x-b": "2"}
 
 
 @pytest.mark.parametrize(

@@ -153,6 +153,15 @@ def test_an_error_of_the_provider_stays_in_its_own_words(client, token, workspac
     assert (row["outcome"], row["status"], row["error"]["type"]) == ("failed", 404, "not_found_error")
 
 
+def test_an_error_nested_beyond_measure_stays_the_providers(ask, provider, rows):
+    for depth in range(850, 1050, 10):
+        nested = b'{"error":{"message":' + b"[" * depth + b"]" * depth + b"}}"
+        provider.post(f"{BASE}/x", status=422, body=nested, content_type="application/json")
+        answer = ask("POST", "/v1/x", b"{}")
+        assert (answer.status_code, answer.content) == (422, nested)
+    assert {row["outcome"] for row in rows()} == {"failed"}
+
+
 def test_a_stream_passes_and_is_understood(ask, provider, rows):
     sse = (
         b'event: message_start\ndata: {"type":"message_start","message":{"model":"m","usage":'
