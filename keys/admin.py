@@ -9,9 +9,10 @@ from django.utils import timezone
 from unfold.widgets import INPUT_CLASSES
 
 from keys.admin_changes import ChangingAdmin, ReadOnlyAdmin
+from keys.admin_lists import QuickAdmin
 from keys.admin_tokens import TokenAdmin
 from keys.changes import change_all, changing
-from keys.credential_forms import IntegrationForm, NewVirtualKeyForm
+from keys.credential_forms import IntegrationForm, NewVirtualKeyForm, providers
 from keys.forms import ApiKeyForm
 from keys.models import ApiKey, Change, Installation, Integration, VirtualKey, Workspace
 from keys.setting_fields import SETTING_FIELDS
@@ -36,7 +37,8 @@ def deactivate(admin: ChangingAdmin, request: HttpRequest, rows: QuerySet[Any]) 
 
 
 @admin.register(Workspace)
-class WorkspaceAdmin(ChangingAdmin):
+class WorkspaceAdmin(QuickAdmin):
+    search_help_text = "How a name or slug begins."
     list_display = ("name", "slug", "log_bodies", "created_at")
     search_fields = ("name", "slug")
 
@@ -45,15 +47,16 @@ class WorkspaceAdmin(ChangingAdmin):
 class ApiKeyAdmin(TokenAdmin):
     form = ApiKeyForm
     list_display = ("name", "hint", "workspace", "type", "status", "last_used_at", "expires_at")
-    list_filter = ("type", "workspace")
+    list_filter = ("type",)
     list_select_related = ("workspace",)
     search_fields = ("name", "hint")
     readonly_fields = ("hint", "status", "revoked_at", "last_used_at")
     fixed = ("type", "workspace", "user")
+    autocomplete_fields = ("workspace", "user")
     actions = (revoke,)
 
 
-class TestedAdmin(ChangingAdmin):
+class TestedAdmin(QuickAdmin):
     """Of rows whose credential can be tried out: the view that does it is proxy/key_test_page.py."""
 
     change_form_outer_after_template: Any = "keys/test_key.html"
@@ -63,14 +66,27 @@ class TestedAdmin(ChangingAdmin):
         css = {"all": ["keys/keys.css"]}
 
 
+class ProviderFilter(admin.SimpleListFilter):
+    """Of the catalogue, so that no table is read for it."""
+
+    title = parameter_name = "provider"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return providers()
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(provider=self.value()) if self.value() else queryset
+
+
 @admin.register(Integration)
 class IntegrationAdmin(TestedAdmin):
     form = IntegrationForm
     list_display = ("name", "slug", "provider", "workspace", "hint", "active")
-    list_filter = ("provider", "workspace", "active")
+    list_filter = (ProviderFilter, "active")
     list_select_related = ("workspace",)
     search_fields = ("name", "slug")
     fixed = ("provider",)
+    autocomplete_fields = ("workspace", "lent_to")
     actions = (activate, deactivate)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -83,7 +99,7 @@ class IntegrationAdmin(TestedAdmin):
         return (
             (None, {"fields": ("provider", "secret", *settings, "custom_host")}),
             ("Name", {"fields": ("name", "slug", "description", "active")}),
-            ("Who may use it", {"fields": ("workspace",)}),
+            ("Who may use it", {"fields": ("workspace", "lent_to")}),
         )
 
     @admin.display
@@ -95,11 +111,12 @@ class IntegrationAdmin(TestedAdmin):
 @admin.register(VirtualKey)
 class VirtualKeyAdmin(TestedAdmin):
     list_display = ("slug", "name", "workspace", "integration", "status", "last_used_at", "expires_at")
-    list_filter = ("workspace", "active")
+    list_filter = ("active",)
     list_select_related = ("workspace", "integration")
     search_fields = ("slug", "name")
     readonly_fields = ("provider", "secret", "last_used_at")
     fixed = ("workspace", "slug")
+    autocomplete_fields = ("workspace", "integration")
     actions = (activate, deactivate)
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 from unfold.widgets import INPUT_CLASSES
 
 from keys import shown_once
-from keys.admin_changes import ChangingAdmin
+from keys.admin_lists import QuickAdmin
 from keys.creation import rotate_api_key
 from keys.models import ApiKey
 
@@ -26,7 +26,7 @@ TRANSITIONS = {
 }
 
 
-class TokenAdmin(ChangingAdmin):
+class TokenAdmin(QuickAdmin):
     """Of API keys: a new token goes to a page of its own."""
 
     change_form_outer_after_template: Any = "keys/rotate.html"

@@ -50,11 +50,11 @@ class IntegrationForm(WithSettings, forms.ModelForm):  # type: ignore[type-arg, 
         help_text="The provider's key. Sealed, and never shown. Empty for a custom host that asks for none."
     )
     grace = forms.ChoiceField(
-        label="the secret before ends",
+        label="The secret before ends",
         choices=GRACE_CHOICES,
         required=False,
         widget=UnfoldAdminSelectWidget,
-        help_text="With a new secret. Until then the one before is tried where the provider refuses the new.",
+        help_text="Of use with a new secret: until then the one before is tried where it is refused.",
     )
 
     class Meta:
@@ -70,8 +70,14 @@ class IntegrationForm(WithSettings, forms.ModelForm):  # type: ignore[type-arg, 
             del self.fields["grace"]
             return
         if "secret" in self.fields:
-            self.fields["secret"].help_text = f"Now: {self.instance.hint}. Left empty, it stays."
+            self.fields["secret"].help_text = self.told_of_secret()
         self.keep_settings_of(self.instance.provider, self.instance.settings)
+
+    def told_of_secret(self) -> str:
+        told = f"Now: {self.instance.hint}. Left empty, it stays."
+        if self.instance.in_transition:
+            told += f" The one before is tried until {self.instance.previous_until:%Y-%m-%d %H:%M} UTC."
+        return told
 
     def clean(self) -> dict[str, Any] | None:
         """Seals the secret before the model looks at the whole. Raises ValidationError."""
@@ -79,6 +85,8 @@ class IntegrationForm(WithSettings, forms.ModelForm):  # type: ignore[type-arg, 
         self.instance.settings = self.given_settings(
             self.cleaned_data.get("provider", self.instance.provider)
         )
+        if (lent := self.cleaned_data.get("lent_to")) is not None:
+            self.instance.lending = [workspace.pk for workspace in lent]
         moved = bool(self.instance.sealed_secret) and "custom_host" in self.changed_data
         if moved and self.cleaned_data.get("grace"):
             raise ValidationError({"grace": NOT_TO_ANOTHER_HOST})

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests import needs
 from tests.prepare import ADMIN, PASSWORD
-from tests.servers import SANDBOX_KEY, Gatehouse, new_trace
+from tests.servers import SANDBOX_KEY, Gatehouse, new_trace, within
 
 pytestmark = [pytest.mark.server, pytest.mark.browser]
 
@@ -88,8 +88,13 @@ def add(page: Page, what: str, **fields: str) -> None:
 
 
 def choose(page: Page, name: str, label: str) -> None:
-    """Pick from a select, whether a script has dressed it up or not."""
+    """Pick from a select; from one whose choices are searched for, as a person does."""
     select = page.locator(f"select[name='{name}']")
+    if "admin-autocomplete" in (select.get_attribute("class") or ""):
+        page.locator(f".field-{name} .select2-selection").click()
+        page.locator(".select2-search__field").last.fill(label)
+        page.locator(".select2-results__option", has_text=label).first.click()
+        return
     value = select.evaluate(
         "(element, label) => [...element.options].find(o => o.text.trim() === label)?.value", label
     )
@@ -164,6 +169,35 @@ def test_from_a_secret_to_a_row(page, gatehouse, picture):
     assert shown[0] not in page.content()
     assert SANDBOX_KEY not in page.content()
     picture(page, "9-request")
+
+
+def test_one_form_makes_a_key_that_serves_within_a_second(page, gatehouse, picture):
+    slug = f"one-{new_trace()[-8:]}"
+    page.goto("/admin/keys/virtualkey/add/")
+    project = page.get_by_label("OpenAI project")
+    expect(project).to_be_hidden()
+    page.get_by_label("Provider").select_option("OpenAI")
+    expect(project).to_be_visible()
+    expect(page.get_by_label("Anthropic version")).to_be_hidden()
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("This needs the provider's key")).to_be_visible()
+    picture(page, "wrong")
+    page.locator("[name='secret']").fill(SANDBOX_KEY)
+    page.locator("[name='custom_host']").fill("sandbox://openai/v1")
+    page.locator("[name='name']").fill("In one form")
+    page.locator("[name='slug']").fill(slug)
+    choose(page, "workspace", "Default")
+    picture(page, "filled-in")
+    save(page)
+    assert within(1, lambda: gatehouse.chat(virtual_key=slug).status == 200)
+
+    page.emulate_media(color_scheme="dark")
+    page.locator("#result_list").get_by_role("link", name=slug).click()
+    picture(page, "virtual-key-by-night")
+    page.get_by_role("button", name="Test this key").click()
+    expect(page.get_by_text("The provider accepts this key.")).to_be_visible()
+    assert SANDBOX_KEY not in page.content()
+    picture(page, "tested-by-night")
 
 
 def test_a_key_is_revoked_from_the_list(page, gatehouse, picture):

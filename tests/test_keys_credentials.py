@@ -194,6 +194,7 @@ def test_a_secret_is_replaced_and_the_slug_stays(admin: Client, change: str, vir
     assert found.previous_until is not None
     assert 23 < (found.previous_until - timezone.now()).total_seconds() / 3600 <= 24
     shown = admin.get(change).content.decode()
+    assert "The one before is tried until" in shown
     assert SECRET not in shown
     assert NEXT not in shown
 

@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from keys import scopes, tokens
-from keys.models.base import Row, Used
+from keys.models.base import Row, Used, by_beginning
 from keys.models.workspace import Workspace
 
 
@@ -71,6 +71,7 @@ class ApiKey(Row):
     class Meta:
         verbose_name = "API key"
         ordering = ["name"]
+        indexes = by_beginning("api_key", "name", "hint")
         constraints = [
             models.CheckConstraint(
                 condition=Q(type=KeyType.ORGANISATION, workspace=None)

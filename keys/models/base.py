@@ -42,3 +42,15 @@ class Row(models.Model):
 
     class Meta:
         abstract = True
+
+
+def by_beginning(model: str, *fields: str) -> list[models.Index]:
+    """Indexes for a list in order of names, and for a search by how each of these begins."""
+    listed = models.Index(fields=["name", "-id"], name=f"{model}_listed")
+    return [
+        listed,
+        *(
+            models.Index(fields=[field], opclasses=["varchar_pattern_ops"], name=f"{model}_by_{field}")
+            for field in fields
+        ),
+    ]

@@ -1,6 +1,7 @@
 """A credential for a provider, sealed, and where and how it is to be used."""
 
 import re
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from keys import crypto, hosts, tokens
-from keys.models.base import SLUG, Row, Visible
+from keys.models.base import SLUG, Row, Visible, by_beginning
 from keys.models.workspace import Workspace
 from providers.catalog import PROVIDERS
 from providers.types import Credential
@@ -18,13 +19,15 @@ from providers.types import Credential
 SECRET = re.compile(r"[!-~]([ -~]*[!-~])?")  # what a header can carry, and arrives as it was sent
 KEYLESS = "none"  # the hint of a server that asks for no key
 UNSENDABLE = "A key is printable ASCII: no line breaks, no accents, no spaces around it."
+LENT_TO_ALL = "Every workspace may use it already: name its own workspace, or lend it to none."
 NEEDED = "This needs the provider's key: only a custom host may go without."
 
 
 class IntegrationQuerySet(Visible["Integration"]):
     def within(self, workspace_id: UUID | str) -> "IntegrationQuerySet":
-        """What a workspace may use: its own, and those of the whole organisation."""
-        return self.filter(Q(workspace_id=workspace_id) | Q(workspace=None))
+        """What a workspace may use: its own, those lent to it, and those of the whole organisation."""
+        lent = Integration.lent_to.through.objects.filter(workspace_id=workspace_id).values("integration_id")
+        return self.filter(Q(workspace_id=workspace_id) | Q(workspace=None) | Q(pk__in=lent))
 
     def sealed_before(self) -> "IntegrationQuerySet":
         """Those whose secret is not sealed by the key that seals now."""
@@ -46,6 +49,12 @@ class Integration(Row):
         related_name="integrations",
         help_text="Empty: every workspace may use it.",
     )
+    lent_to = models.ManyToManyField(
+        Workspace,
+        blank=True,
+        related_name="borrowed_integrations",
+        help_text="Other workspaces that may use it beside its own.",
+    )
     sealed_secret = models.TextField(editable=False)
     sealed_previous_secret = models.TextField(blank=True, editable=False)
     previous_until = models.DateTimeField(null=True, editable=False)
@@ -57,10 +66,13 @@ class Integration(Row):
     )
     active = models.BooleanField(default=True)
 
+    lending: Collection[UUID] | None = None  # what `lent_to` is about to become, where a form knows
+
     objects = IntegrationQuerySet.as_manager()
 
     class Meta:
         ordering = ["name"]
+        indexes = by_beginning("integration", "name", "slug")
         constraints = [
             models.UniqueConstraint(fields=["workspace", "slug"], name="integration_slug_in_workspace"),
             models.UniqueConstraint(
@@ -84,6 +96,8 @@ class Integration(Row):
                 hosts.check(self.custom_host)
             except ValidationError as error:
                 wrong["custom_host"] = str(error.message)
+        if self.workspace_id is None and self._lent():
+            wrong["lent_to"] = LENT_TO_ALL
         if self._leaves_a_workspace_behind():
             wrong["workspace"] = "Virtual keys of another workspace use this integration."
         if wrong:
@@ -115,9 +129,14 @@ class Integration(Row):
         secret = crypto.unseal(self.sealed_secret)
         return Credential(secret, dict(self.settings), hosts.base_url(self.custom_host))
 
+    @property
+    def in_transition(self) -> bool:
+        """Whether the secret before is still tried where the provider refuses this one."""
+        return self.previous_until is not None and self.previous_until > timezone.now()
+
     def previous_credential(self) -> Credential | None:
         """What is tried where the provider refuses the credential; None if there is no such time now."""
-        if self.previous_until is None or self.previous_until <= timezone.now():
+        if not self.in_transition:
             return None
         secret = crypto.unseal(self.sealed_previous_secret)
         return Credential(secret, dict(self.settings), hosts.base_url(self.custom_host))
@@ -126,10 +145,21 @@ class Integration(Row):
         """End the transition from the secret before. The row is not saved."""
         self.sealed_previous_secret, self.previous_until = "", None
 
+    def serves(self, workspace_id: UUID) -> bool:
+        """Whether this workspace may use it."""
+        if self.workspace_id is None or self.workspace_id == workspace_id:
+            return True
+        return self.lent_to.filter(pk=workspace_id).exists()
+
+    def _lent(self) -> Collection[UUID]:
+        if self.lending is None:
+            return [] if self._state.adding else list(self.lent_to.values_list("pk", flat=True))
+        return self.lending
+
     def _leaves_a_workspace_behind(self) -> bool:
         if self.workspace_id is None:
             return False
-        return self.virtual_keys.exclude(workspace_id=self.workspace_id).exists()
+        return self.virtual_keys.exclude(workspace_id__in=[self.workspace_id, *self._lent()]).exists()
 
 
 def unknown_settings(provider: str, settings: object) -> str:

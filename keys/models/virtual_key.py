@@ -5,11 +5,11 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 from django.utils.text import slugify
 
-from keys.models.base import SLUG, Row, Used
+from keys.models.base import SLUG, Row, Used, by_beginning
 from keys.models.integration import Integration
 from keys.models.workspace import Workspace
 
@@ -20,7 +20,10 @@ class VirtualKeyQuerySet(Used["VirtualKey"]):
 
     def usable(self) -> "VirtualKeyQuerySet":
         """Active, by an active integration that this workspace may use; expired ones too."""
-        theirs = Q(integration__workspace=None) | Q(integration__workspace=F("workspace"))
+        lent = Integration.lent_to.through.objects.filter(
+            integration_id=OuterRef("integration_id"), workspace_id=OuterRef("workspace_id")
+        )
+        theirs = Q(integration__workspace=None) | Q(integration__workspace=F("workspace")) | Exists(lent)
         return self.filter(theirs, active=True, integration__active=True)
 
 
@@ -53,6 +56,7 @@ class VirtualKey(Row):
 
     class Meta:
         ordering = ["name"]
+        indexes = by_beginning("virtual_key", "name", "slug")
         constraints = [
             models.UniqueConstraint(fields=["workspace", "slug"], name="virtual_key_slug_in_workspace"),
             models.CheckConstraint(condition=~Q(slug=""), name="virtual_key_has_slug"),
@@ -65,7 +69,7 @@ class VirtualKey(Row):
         self.slug = self.slug or new_slug(self.name)
         if self.workspace_id is None or self.integration_id is None:
             return  # the form says which is missing
-        if self.integration.workspace_id not in (None, self.workspace_id):
+        if not self.integration.serves(self.workspace_id):
             raise ValidationError({"integration": "This integration belongs to another workspace."})
 
     @property

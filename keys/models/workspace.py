@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from keys.models.base import SLUG, Row, Visible
+from keys.models.base import SLUG, Row, Visible, by_beginning
 
 DEFAULT_SLUG = "default"
 
@@ -27,6 +27,7 @@ class Workspace(Row):
 
     class Meta:
         ordering = ["name"]
+        indexes = by_beginning("workspace", "name", "slug")
 
     def __str__(self) -> str:
         return self.name
