@@ -112,7 +112,7 @@ def test_an_expired_key_is_found_as_such(virtual_key: VirtualKey) -> None:
     assert expires_at < timezone.now()
 
 
-def test_a_new_secret_is_used_and_the_one_before_is_at_hand_while_its_grace_lasts(virtual_key: VirtualKey) -> None:
+def test_a_new_secret_is_used_and_the_one_before_is_at_hand_meanwhile(virtual_key: VirtualKey) -> None:
     directory.watcher.look()
     held(virtual_key)
     integration = virtual_key.integration
