@@ -9,6 +9,7 @@ from django.db.models import ForeignKey, Model, QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
+from audit.trail import gathering
 from keys.changes import changing
 from keys.models.base import Visible
 
@@ -34,6 +35,13 @@ class VisibleAdmin(ModelAdmin):
 
 
 class ChangingAdmin(VisibleAdmin):
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """What a form does to a row and to what belongs to it is one event of the audit log."""
+        if request.method != "POST":
+            return super().changeform_view(request, *args, **kwargs)
+        with gathering():
+            return super().changeform_view(request, *args, **kwargs)
+
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         with changing(obj):
             super().save_model(request, obj, form, change)

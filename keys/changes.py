@@ -17,7 +17,7 @@ from django.db import transaction
 from django.db.models import F, Max, QuerySet
 from django.utils import timezone
 
-from audit.trail import Recording
+from audit.trail import Recording, gathered
 from keys.models import Change, Installation
 from keys.models.base import Row
 
@@ -30,7 +30,8 @@ class Changed:
 
     def __init__(self, objects: tuple[Row, ...], action: str) -> None:
         self.objects: set[tuple[str, str]] = set()
-        self.recording = Recording(*objects, action=action)
+        self.recording = gathered.get() or Recording(action=action)
+        self.recording.watch(*objects)
         self._note(objects)
 
     def add(self, *objects: Row) -> None:
@@ -53,7 +54,8 @@ def changing(*objects: Row, action: str = "") -> Iterator[Changed]:
         generation = raise_generation()
         changed = Changed(objects, action)
         yield changed
-        changed.recording.leave()
+        if changed.recording is not gathered.get():  # else its own end tells of all at once
+            changed.recording.leave()
         leave(generation, changed.objects)
         if generation % PRUNED_EVERY == 0:
             prune()
