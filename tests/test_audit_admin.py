@@ -81,6 +81,15 @@ def test_a_form_that_is_saved_is_one_event(
     assert told.changes == {"name": [before, "Renamed"]}
 
 
+def test_what_belongs_to_a_row_is_told_with_it(client: Client, rows: dict[type[Model], Model]) -> None:
+    """Here the workspaces an integration is lent to, which are saved after it."""
+    seen, url, other = newest(), page(Integration, "change", rows[Integration].pk), rows[Workspace]
+    sent = filled(client, url, name="Renamed", lent_to=[str(other.pk)])
+    assert client.post(url, sent).status_code == 302
+    (told,) = since(seen)
+    assert told.changes == {"name": ["OpenAI", "Renamed"], "lent_to": [None, ["Unused"]]}
+
+
 def test_a_bulk_action_is_one_event_for_each_row(client: Client, rows: dict[type[Model], Model]) -> None:
     seen, pk = newest(), str(rows[ApiKey].pk)
     client.post(page(ApiKey, "changelist"), {"action": "revoke", "_selected_action": [pk]})
