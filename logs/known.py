@@ -24,6 +24,7 @@ REMEMBERED = 20_000  # pairs and lists known to be written, and pairs that wait 
 LISTS = 100  # that wait to be written
 CHUNK = 500  # names in a statement
 LISTING = "models"  # the fn of a call for a list
+PASSED = "proxy"  # of one that passed through: what its client calls a model is one if the provider says so
 
 Pair = tuple[str, str]  # the id of a virtual key and a model
 
@@ -46,6 +47,8 @@ class KnownModels:
                 continue
             if log["fn"] == LISTING:
                 self.note_list(key, at, list(filter(is_sane, rows.listed)))
+            elif log["fn"] == PASSED and not log["model_answered"]:
+                continue
             elif self.days.get((key, log["model"]), 0) < at.toordinal() and is_sane(log["model"]):
                 self.note_seen((key, log["model"]), at)
 

@@ -115,6 +115,7 @@ def rows(model="gpt-4o", key="vk-1", at=NOON, **told) -> Rows:
         "virtual_key_id": key,
         "created_at": at,
         "model": "" if listed else model,
+        "model_answered": "",
         "fn": "models" if listed else "chatComplete",
         "outcome": "finished",
         "status": 200,
@@ -147,6 +148,11 @@ def test_a_model_that_finished_a_call_is_known():
 def test_a_call_that_did_not_finish_shows_nothing(outcome):
     learn(rows(outcome=outcome), rows(outcome=outcome, listed=["a"]))
     assert reach() == set()
+
+
+def test_what_passed_through_shows_a_model_only_if_the_provider_named_one():
+    learn(rows("a word of the client's", fn="proxy"), rows("omni", fn="proxy", model_answered="omni-1"))
+    assert reach() == {"omni"}
 
 
 def test_an_error_that_was_passed_on_whole_shows_nothing():
