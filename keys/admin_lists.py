@@ -35,7 +35,7 @@ class QuickAdmin(ChangingAdmin):
 
     paginator = Bounded
     show_full_result_count = False
-    list_per_page = 50
+    list_per_page = 30
     search_help_text = HELP
 
     def get_search_results(
