@@ -285,7 +285,8 @@ class Provider:
 def joined(base: str, path: str) -> str:
     """An address below a base URL. A host is named with its version or without: it is said once."""
     base = base.rstrip("/")
-    return base + (path[3:] if base.endswith("/v1") and f"{path}/".startswith("/v1/") else path)
+    twice = path[:3] == "/v1" and path[3:4] in ("", "/") and base.endswith("/v1")
+    return base + (path[3:] if twice else path)
 
 
 def quoted(model: str) -> str:

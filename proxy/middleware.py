@@ -59,8 +59,8 @@ def whole(request: HttpRequest, response: HttpResponse) -> None:
 
 def found(request: HttpRequest) -> HttpResponseBase:
     """The view's answer, found by path."""
-    path = paths.plain(request.path_info)
-    if view := ROUTES.get(path):
+    path = request.path_info
+    if view := ROUTES.get(path) or ROUTES.get(path := paths.plain(path)):
         return view(request)
     try:
         view, args, kwargs = resolve(path)

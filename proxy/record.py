@@ -152,8 +152,7 @@ class Record(AbstractContextManager["Record"]):
             last.ms = round(total - last.started_ms, 3)
         if last and outcome not in {"finished", "refused"}:
             last.outcome, last.error = outcome, problem.message if problem else ""
-        listed = {"models": reading.models} if reading.models else {}
-        return listed | {
+        facts = {
             "outcome": outcome,
             "status": status,
             "provider": last.provider if last else "",
@@ -173,6 +172,9 @@ class Record(AbstractContextManager["Record"]):
             "total_ms": total,
             "gateway_ms": max(0.0, (self.first_byte_ms or total) - self.upstream_ms),
         }
+        if reading.models:
+            facts["models"] = reading.models
+        return facts
 
     def __exit__(
         self, kind: type[BaseException] | None, raised: BaseException | None, where: TracebackType | None
