@@ -82,10 +82,11 @@ def uncounted(log: Mapping[str, Any], closed: Mapping[str, Any], bodies: Mapping
     """
     if closed and not asked(closed):
         return Spent.NOTHING
-    if log["fn"] in UNCOUNTED:
-        free = log["method"] != "POST" or log["endpoint"].endswith(FREE)
-        return Spent.NOTHING if free else UNCOUNTED[log["fn"]]
     status = log["status"] or 0
+    if log["fn"] in UNCOUNTED:
+        said_no = status >= 400 and not unanswered(log, closed)
+        free = said_no or log["method"] != "POST" or log["endpoint"].endswith(FREE)
+        return Spent.NOTHING if free else UNCOUNTED[log["fn"]]
     match log["outcome"]:
         case outcome if outcome in BEGUN:
             return Spent.SOMETHING

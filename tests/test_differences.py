@@ -26,3 +26,9 @@ def test_what_is_named_exists():
     recordings = {name for name in named if name.endswith(".json")}
     assert {name for name in recordings if not (ROOT / "tests" / "wire" / name).is_file()} == set()
     assert named - recordings - TESTS == set()
+
+
+def test_every_table_begins_as_one():
+    for block in TEXT.split("\n\n"):
+        if block.startswith("|"):
+            assert block.splitlines()[1] == "|---|---|---|"

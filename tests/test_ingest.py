@@ -442,6 +442,13 @@ def test_what_passes_through_is_priced_if_it_was_counted_and_else_is_not_free(
     assert row(ingester, call).pricing == pricing
 
 
+def test_what_a_provider_refused_to_do_is_free_when_it_passed_through_too(writer, ingester):
+    refused = {"outcome": "failed", "status": 529, "usage": None, "error": {"type": "overloaded_error"}}
+    refused["attempts"] = [{"path": "", "provider": "anthropic", "host": "x", "status": 529}]
+    call = run(writer, opened={"fn": "proxy", "endpoint": "/v1/messages"}, closed=refused)
+    assert row(ingester, call).pricing == "free"
+
+
 @pytest.mark.parametrize("endpoint", ["/v1/messages/count_tokens", "/v1/v1/moderations", "/v1/files"])
 def test_what_providers_do_for_nothing_is_free(writer, ingester, endpoint):
     call = run(writer, opened={"fn": "proxy", "endpoint": endpoint}, closed={"usage": None})

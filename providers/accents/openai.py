@@ -3,6 +3,7 @@
 from typing import Any
 
 from providers.accent import Accent
+from providers.accents import vectors
 from providers.accents.history import unmarked_tools, without
 from providers.fields import Field
 from providers.formats import openai
@@ -23,4 +24,11 @@ OWN = Accent(
     everywhere=False,
 )
 
-OPERATIONS = {**openai.OPERATIONS, "chatComplete": Operation("/chat/completions", openai.chat(OWN))}
+# Many of those servers give numbers where base64 was asked for, as OpenAI's libraries do.
+VECTORS = Accent(retold=vectors.as_asked, named=False)
+
+OPERATIONS = {
+    **openai.OPERATIONS,
+    "chatComplete": Operation("/chat/completions", openai.chat(OWN)),
+    "embed": Operation("/embeddings", openai.embeddings(VECTORS)),
+}

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from providers.accent import Accent, choices_of, wants_usage
-from providers.accents import thoughts
+from providers.accents import thoughts, vectors
 from providers.accents.history import renamed, without
 from providers.fields import Field
 from providers.formats import openai
@@ -111,7 +111,7 @@ COMPLETION = Accent(
     wants_usage=wants_usage_here,
     named=False,
 )
-EMBEDDING = Accent(retold=lambda said, ask: explained(said), named=False)
+EMBEDDING = Accent(retold=lambda said, ask: vectors.as_asked(explained(said), ask), named=False)
 
 OPERATIONS = {
     "chatComplete": Operation("/v1/chat/completions", replace(openai.chat(CHAT), problems=problem)),

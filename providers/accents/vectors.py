@@ -14,11 +14,12 @@ FLOAT = "f"  # array's name for 32 bits
 
 
 def as_asked(said: JSON, ask: Ask) -> JSON:
-    """An answer with its embeddings in the call's `encoding_format`; the same object if they are."""
-    data = said.get("data")
-    if not isinstance(data, list):
+    """An answer with its embeddings in the call's `encoding_format`; the same object if they are, or if that
+    is none of OpenAI's."""
+    data, wanted = said.get("data"), ask.body.get("encoding_format") or "float"
+    if not isinstance(data, list) or wanted not in FORMS:
         return said
-    put = packed if ask.body.get("encoding_format") == "base64" else unpacked
+    put = FORMS[wanted]
     told = [_told(item, put) for item in data]
     return said if all(new is old for new, old in zip(told, data, strict=True)) else {**said, "data": told}
 
@@ -48,3 +49,6 @@ def unpacked(embedding: Any) -> Any:
     if sys.byteorder == "big":
         floats.byteswap()
     return floats.tolist()
+
+
+FORMS = {"base64": packed, "float": unpacked}
