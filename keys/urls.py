@@ -6,6 +6,6 @@ break, which `.` alone does not match.)
 
 from django.urls import re_path
 
-from keys.management.view import MANAGEMENT, Unbuilt
+from keys.management.view import RESERVED, Unbuilt
 
-urlpatterns = [re_path(rf"^v[12]/(?:{'|'.join(MANAGEMENT)})(?:/(?s:.*))?\Z", Unbuilt.as_view())]
+urlpatterns = [re_path(rf"^v[12]/(?:{'|'.join(RESERVED)})(?:/(?s:.*))?\Z", Unbuilt.as_view())]

@@ -24,6 +24,15 @@ from proxy.watch import Stopping
 TRACE = "gatehouse.trace"  # where the WSGI environment keeps the id of the call's trace
 TRACE_HEADER = "x-portkey-trace-id"
 CLOCK = "timeout_error"
+# https://docs.anthropic.com/en/api/errors
+ANTHROPICS = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+}
 E2_TYPE = "application/json;charset=UTF-8"
 
 log = logging.getLogger(__name__)
@@ -89,13 +98,23 @@ def handle(error: Exception, context: Mapping[str, Any]) -> HttpResponse:
     if isinstance(error, KeyRefused | DirectoryAway):
         if error.status_code == 401:
             headers["www-authenticate"] = ApiKeyAuthentication.challenge
-        return answer(request, error.status_code, key_refused(error), E2_TYPE, headers)
+        body = typed(request, error.status_code, key_refused(error))
+        return answer(request, error.status_code, body, E2_TYPE, headers)
     if isinstance(error, APIException):
-        return answer(request, error.status_code, failure(str(error.detail)), headers=headers)
+        body = typed(request, error.status_code, failure(str(error.detail)))
+        return answer(request, error.status_code, body, headers=headers)
     if isinstance(error, Stopping):
         return answer(request, 503, failure("The gateway is shutting down."), headers={"retry-after": "5"})
     log.error("A call failed inside the gateway", exc_info=error)
     return answer(request, 500, failure("Something went wrong"))
+
+
+def typed(request: HttpRequest, status: int, body: JSON) -> JSON:
+    """The body, on a path of Anthropic's Messages with what its clients look for beside."""
+    if "/messages" not in request.path_info:
+        return body
+    error = {"type": ANTHROPICS.get(status, "api_error"), "message": body["message"], **body.get("error", {})}
+    return {"type": "error", **body, "error": error}
 
 
 def not_found(request: HttpRequest) -> HttpResponse:

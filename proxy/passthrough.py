@@ -52,10 +52,11 @@ def forbidden(slug: str, call: Call) -> Outcome:
     """The refusal of a virtual key that serves known paths only."""
     path = call.path.partition("?")[0]
     message = (
-        f"The virtual key {slug} does not allow pass-through, and /v1{path} is no path of the gateway's."
+        f"The virtual key {slug} allows the gateway's own calls only, and {call.method} /v1{path} is none."
     )
     problem = Problem(message, "passthrough_not_allowed")
-    return Outcome(403, errors.dump(errors.envelope(problem)), problem=problem, verdict="refused")
+    body = {"type": "error", **errors.envelope(problem)}  # Anthropic's clients look for the type
+    return Outcome(403, errors.dump(body), problem=problem, verdict="refused")
 
 
 def addressed(leaf: Leaf, call: Call) -> WireRequest:

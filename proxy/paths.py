@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, quote, unquote, unquote_to_bytes
 from django.utils.encoding import repercent_broken_unicode
 
 from keys import tokens
-from keys.management.view import MANAGEMENT
+from keys.management.view import RESERVED
 from proxy.errors import InvalidRequest
 
 SLASHES = re.compile(r"/{2,}")
@@ -58,7 +58,7 @@ def check(decoded: str, query: str) -> None:
     segments = carelessly(decoded)
     if {".", ".."} & set(segments):
         raise InvalidRequest("A path with . or .. in it cannot be passed on.")
-    if next((segment for segment in segments if segment not in PLANES), "") in MANAGEMENT:
+    if next((segment for segment in segments if segment not in PLANES), "") in RESERVED:
         raise InvalidRequest("A path of the management API, oddly spelled, cannot be passed on.")
     if tokens.FORM.search(decoded) or tokens.FORM.search(unquote(query)):
         raise InvalidRequest("An API key of the gateway belongs into a header: an address is passed on.")

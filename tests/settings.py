@@ -22,7 +22,5 @@ os.environ.update(
 
 from gateway_site.settings import *  # noqa: E402, F403
 
-for database in DATABASES.values():  # noqa: F405
-    database["TEST"] = {
-        "NAME": ":memory:"
-    }  # pytest-xdist would make another name, as it does not know the engine
+for _each in DATABASES.values():  # noqa: F405
+    _each["TEST"] = {"NAME": ":memory:"}  # pytest-xdist would make another name: it does not know the engine

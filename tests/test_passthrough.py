@@ -162,6 +162,27 @@ def test_an_error_nested_beyond_measure_stays_the_providers(ask, provider, rows)
     assert {row["outcome"] for row in rows()} == {"failed"}
 
 
+@pytest.mark.parametrize(
+    ("headers", "status", "kind"),
+    [
+        ({"x_portkey_api_key": "gh-" + "x" * 43}, 401, "authentication_error"),
+        ({"x_portkey_virtual_key": "nobody"}, 400, "invalid_request_error"),
+        ({"x_portkey_virtual_key": ""}, 400, "invalid_request_error"),
+    ],
+)
+def test_errors_of_ours_have_anthropics_type_where_its_clients_ask(ask, headers, status, kind):
+    answer = ask("POST", "/v1/messages", b"{}", **headers)
+    told = answer.json()
+    assert (answer.status_code, told["status"], told["type"], told["error"]["type"]) == (
+        status,
+        "failure",
+        "error",
+        kind,
+    )
+    assert told["error"]["message"] == told["message"]
+    assert "type" not in ask("POST", "/v1/moderations", b"{}", **headers).json()
+
+
 def test_a_stream_passes_and_is_understood(ask, provider, rows):
     sse = (
         b'event: message_start\ndata: {"type":"message_start","message":{"model":"m","usage":'

@@ -5,7 +5,7 @@ import re
 import pytest
 from django.urls import URLResolver, get_resolver
 
-from keys.management.view import MANAGEMENT as SEGMENTS
+from keys.management.view import RESERVED as SEGMENTS
 from providers.catalog import PROVIDERS
 from tests.own_provider import listening, whole
 from tests.servers import CHAT, ROOT, question

@@ -49,6 +49,9 @@ MANAGEMENT = (
     "virtual-keys",
 )
 
+# With Portkey's own services of the data plane, which are no provider's either (gateway, otel: the logs').
+RESERVED = (*MANAGEMENT, "agent", "dataservice", "gateway", "otel")
+
 
 class TooLarge(APIException):
     status_code = 413
