@@ -20,6 +20,7 @@ from providers.formats.anthropic.request import (
     render_metadata,
     render_model,
     render_stop,
+    render_tries,
     render_user,
 )
 from providers.formats.anthropic.thinking import render_sampling
@@ -35,11 +36,11 @@ def render_prompt(messages: Any, ask: Ask) -> str:
     conversation = render_conversation(messages, ask)
     turns = conversation["messages"]
     before = _text(conversation.get("system", ""))
-    spoken = [(turn["role"], _text(turn["content"])) for turn in turns]
+    spoken = [(turn["role"], _text(turn["content"])) for turn in turns] or [("user", "")]
     if not before and len(spoken) == 1 and spoken[0][1].startswith(HUMAN):
         return spoken[0][1]  # the client's prompt is in this form already
     dialogue = "".join(f"{SPEAKERS[role]} {text}" for role, text in spoken)
-    return before + dialogue + ("" if spoken[-1:] and spoken[-1][0] == "assistant" else ASSISTANT)
+    return before + dialogue + ("" if spoken[-1][0] == "assistant" else ASSISTANT)
 
 
 def _text(content: str | list[JSON]) -> str:
@@ -69,6 +70,7 @@ FIELDS = (
     Field("top_p", via=render_sampling),
     Field("top_k", via=render_sampling),
     Field("n", via=render_count),
+    Field("best_of", via=render_tries),
     Field("response_format", via=render_format),
     Field("user", to="metadata.user_id", via=render_user),
     Field("metadata", to="metadata.user_id", via=render_metadata),

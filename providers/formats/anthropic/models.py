@@ -18,7 +18,7 @@ class Model:
     and top_k are accepted. `budget`, `adaptive`: ways to make it think. `off`: the thinking type that stops
     a model which thinks unasked; empty if there is nothing to send. `always`: it cannot be stopped.
     `late_system`: system messages may stand in the conversation. `schemas`: answers may be bound to a JSON
-    schema.
+    schema. `one_sampler`: temperature and top_p are refused together.
     """
 
     output: int
@@ -30,6 +30,7 @@ class Model:
     always: bool = False
     late_system: bool = False
     schemas: bool = True
+    one_sampler: bool = False
 
 
 def _current(*, off: str = "", always: bool = False, late_system: bool = True) -> Model:
@@ -39,9 +40,15 @@ def _current(*, off: str = "", always: bool = False, late_system: bool = True) -
     )
 
 
-UNKNOWN_CLAUDE = Model(64_000, budget=False, adaptive=True, efforts=LEVELS)  # newer than this table
+# Newer than this table.
+UNKNOWN_CLAUDE = Model(64_000, budget=False, adaptive=True, efforts=LEVELS, one_sampler=True)
 # Another vendor's model that speaks Messages; 4,096 suits them all.
 UNKNOWN = Model(4_096, budget=True, schemas=False)
+
+# It thinks by a budget and by an effort.
+_EITHER_WAY = Model(
+    128_000, budget=True, adaptive=True, efforts=("low", "medium", "high", "max"), one_sampler=True
+)
 
 MODELS = {
     "claude-instant": Model(4_096, schemas=False),
@@ -50,12 +57,13 @@ MODELS = {
     "claude-3-5": Model(8_192, schemas=False),
     "claude-3-7": Model(64_000, budget=True, schemas=False),
     "claude-opus-4": Model(32_000, budget=True, schemas=False),
+    "claude-opus-4-1": Model(32_000, budget=True, schemas=False, one_sampler=True),
     "claude-sonnet-4": Model(64_000, budget=True, schemas=False),
-    "claude-sonnet-4-5": Model(64_000, budget=True),
-    "claude-haiku-4-5": Model(64_000, budget=True),
-    "claude-opus-4-5": Model(64_000, budget=True, efforts=LEVELS[:3]),
-    "claude-opus-4-6": Model(128_000, budget=True, adaptive=True, efforts=("low", "medium", "high", "max")),
-    "claude-sonnet-4-6": Model(128_000, budget=True, adaptive=True, efforts=("low", "medium", "high", "max")),
+    "claude-sonnet-4-5": Model(64_000, budget=True, one_sampler=True),
+    "claude-haiku-4-5": Model(64_000, budget=True, one_sampler=True),
+    "claude-opus-4-5": Model(64_000, budget=True, efforts=LEVELS[:3], one_sampler=True),
+    "claude-opus-4-6": _EITHER_WAY,
+    "claude-sonnet-4-6": _EITHER_WAY,
     "claude-opus-4-7": _current(late_system=False),
     "claude-opus-4-8": _current(),
     "claude-sonnet-5": _current(off="disabled", late_system=False),

@@ -20,6 +20,7 @@ from providers.formats.anthropic.thinking import (
     limit_of,
     render_sampling,
     render_thinking,
+    render_top_p,
     thinking_of_effort,
 )
 from providers.formats.anthropic.tools import render_choice, render_parallel, render_tools
@@ -76,6 +77,11 @@ def render_count(n: Any, ask: Ask) -> None:
         raise Unrenderable(f"anthropic gives one answer a call: n must be 1, not {n!r}.")
 
 
+def render_tries(best_of: Any, ask: Ask) -> None:
+    if best_of != 1:
+        raise Unrenderable(f"anthropic gives one answer a call: best_of must be 1, not {best_of!r}.")
+
+
 def render_format(wanted: Any, ask: Ask) -> Any:
     """A JSON schema; `json_object` has no counterpart and becomes a sentence of the system prompt."""
     match wanted:
@@ -114,9 +120,10 @@ FIELDS = (
     Field("stream_options", via=read_elsewhere),
     Field("stop", to="stop_sequences", via=render_stop),
     Field("temperature", via=render_sampling),
-    Field("top_p", via=render_sampling),
+    Field("top_p", via=render_top_p),
     Field("top_k", via=render_sampling),
     Field("n", via=render_count),
+    Field("best_of", via=render_tries),
     Field("tools", via=render_tools, always=True),
     Field("web_search_options", via=read_elsewhere),
     Field("tool_choice", via=render_choice),

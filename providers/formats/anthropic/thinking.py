@@ -98,6 +98,13 @@ def render_sampling(value: Any, ask: Ask) -> Any:
     return DROPPED if _thinks_by_effort(model, ask) else value
 
 
+def render_top_p(top_p: Any, ask: Ask) -> Any:
+    """top_p, unless the model would refuse it beside the call's temperature."""
+    if model_of(ask.model).one_sampler and ask.body.get("temperature") is not None:
+        return DROPPED
+    return render_sampling(top_p, ask)
+
+
 def _thinks_by_effort(model: Model, ask: Ask) -> bool:
     """Whether we turned an effort into thinking, beside which Anthropic takes no sampling."""
     effort = ask.body.get("reasoning_effort")
