@@ -24,6 +24,11 @@ def unchanged(value: Any, ask: Ask) -> Any:
     return value
 
 
+def left_out(value: Any, ask: Ask) -> Any:
+    """For a parameter that would fail the call whatever its value is, and says nothing about the answer."""
+    return DROPPED
+
+
 def read_elsewhere(value: Any, ask: Ask) -> None:
     """For a parameter that another row, or the client's dialect, takes care of."""
 

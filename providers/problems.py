@@ -4,6 +4,7 @@ Most providers answer {"error": {message, type, param, code}}; others a text, {"
 a list of one, HTML or nothing. A format whose errors say more reads them itself and comes here for the rest.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from providers.json_text import dumps, loads
@@ -14,21 +15,36 @@ SHOWN = 1000  # characters of a body nobody understands
 
 def problem_of(slug: str, body: bytes) -> Problem:
     """What the body of an error answer says."""
+    return _problem_of(slug, body, lambda said: said)
+
+
+def explaining(explained: Callable[[JSON], JSON]) -> Callable[[str, int, bytes], Problem]:
+    """The same for a provider whose errors `explained` puts in plainer words, as a format's `problems`."""
+    return lambda slug, status, body: _problem_of(slug, body, explained)
+
+
+def _problem_of(slug: str, body: bytes, explained: Callable[[JSON], JSON]) -> Problem:
     try:
         said = loads(body)
-    except ValueError:
+        error = _error_in(explained(said) if isinstance(said, dict) else said)
+        return _told(slug, error) or unreadable(slug, body)
+    except (ValueError, RecursionError):  # no JSON, or nested deeper than can be written again
         return unreadable(slug, body)
+
+
+def _error_in(said: Any) -> Any:
     if isinstance(said, list) and said:
         said = said[0]
     error = said.get("error") or said.get("detail") or said if isinstance(said, dict) else None
-    if isinstance(error, list) and error:
-        error = error[0]
-    return _told(slug, error) or unreadable(slug, body)
+    return error[0] if isinstance(error, list) and error else error
 
 
 def told(slug: str, error: object) -> Problem:
     """What an error object, or text, inside an answer says."""
-    return _told(slug, error) or unreadable(slug, dumps(error))
+    try:
+        return _told(slug, error) or unreadable(slug, dumps(error))
+    except RecursionError:
+        return unreadable(slug, b"an error that is nested too deeply")
 
 
 def _told(slug: str, error: Any) -> Problem | None:

@@ -30,10 +30,16 @@ def answer(tap: Tap, accent: Accent, provider: Provider, ask: Ask, body: bytes, 
     said = parsed(provider, body)
     try:
         told = retold(accent, said, ask)
+        written = _whole(accent, provider, body, said, told)
     except MISSHAPEN as error:
         raise Garbled(invalid(provider.slug, body).message) from error
     tap.read_answer(provider, told, reading)
     reading.content = reading.ended = True
+    return written
+
+
+def _whole(accent: Accent, provider: Provider, body: bytes, said: JSON, told: JSON) -> bytes:
+    """The bytes of an answer as it is told; those it came in as far as they hold."""
     if not accent.named or "provider" in told:
         return body if told is said else dumps(told)
     if told is said and body.startswith(b'{"'):
@@ -68,8 +74,8 @@ def stream(
                 return
             else:
                 yield from retelling.told(event)
-    except Garbled as error:
-        reading.problem = invalid(provider.slug, error.message.encode())
+    except (Garbled, RecursionError) as error:  # what could be read can be too deep to be written again
+        reading.problem = invalid(provider.slug, str(error).encode())
 
 
 class _Retelling:

@@ -1,4 +1,6 @@
-"""What recordings of Groq and DeepSeek (wire/) cannot show: what is left alone, what is not offered."""
+"""What recordings of Groq and DeepSeek (wire/) cannot show: what is left alone, what is not offered, what is
+nested deeper than can be written again (there and elsewhere).
+"""
 
 import copy
 import json
@@ -7,7 +9,7 @@ from contextlib import suppress
 import pytest
 
 from providers.catalog import PROVIDERS
-from providers.errors import NotSupported, Unrenderable
+from providers.errors import Garbled, NotSupported, Unrenderable
 from providers.types import Ask, Credential, Reading
 from tests.test_wire import EXCHANGES, Exchange
 
@@ -105,3 +107,65 @@ def test_a_failed_generation_is_shown_as_far_as_it_helps():
     error = {"message": "No.", "failed_generation": "x" * 100_000}
     body = json.dumps({"error": error}).encode()
     assert len(PROVIDERS["groq"].problem("chatComplete", 400, body).message) < 5000
+
+
+# Nested as deep as can be read and, with the stack of a call beneath it, not written again
+
+DEPTHS = range(850, 1030, 10)
+NAMED = ("groq", "mistral-ai", "openrouter", "together-ai", "anthropic")
+
+
+def nested(depth):
+    return b"[" * depth + b"]" * depth
+
+
+@pytest.mark.parametrize("slug", NAMED)
+@pytest.mark.parametrize(
+    "error",
+    [
+        b'{"error":{"message":%s,"type":"t"}}',
+        b'{"error":{"message":"No.","metadata":{"raw":%s}}}',
+        b'{"error":{"message":"No.","failed_generation":%s}}',
+        b'{"type":"t","param":%s,"detail":[{"msg":"No.","loc":["body"]}]}',
+        b'{"detail":[{"msg":"No.","loc":[%s]}]}',
+        b'{"error":%s}',
+    ],
+)
+def test_an_error_nested_however_deep_has_a_message(slug, error):
+    for depth in DEPTHS:
+        said = PROVIDERS[slug].problem("chatComplete", 400, error % nested(depth))
+        assert slug in said.message
+
+
+@pytest.mark.parametrize("slug", ["groq", "mistral-ai", "openrouter", "together-ai"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b' {"choices":[{"message":{"content":"Hi"}}],"extra":%s}',
+        b'{"choices":[{"message":{"content":null,"reasoning":"Hm"}}],"extra":%s}',
+        b'{"choices":[{"message":{"content":[],"extra":%s}}]}',
+        b'{"choices":[],"error":{"message":%s}}',
+        b'{"choices":[],"error":%s}',
+    ],
+)
+def test_an_answer_nested_however_deep_is_told_or_garbled(slug, answer):
+    call = ask(b'{"model":"some-model","messages":[]}')
+    for depth in DEPTHS:
+        with suppress(Garbled):
+            told = PROVIDERS[slug].answer("chatComplete", call, answer % nested(depth), Reading())
+            assert nested(depth) in told
+
+
+def test_an_answer_too_deep_to_be_written_again_is_garbled():
+    body = b'{"choices":[{"message":{"content":null,"reasoning":"Hm"}}],"extra":%s}' % nested(1000)
+    with pytest.raises(Garbled, match="Invalid response received from groq"):
+        PROVIDERS["groq"].answer("chatComplete", ask(b'{"model":"some-model"}'), body, Reading())
+
+
+@pytest.mark.parametrize("name", [b"extra", b"usage", b"error"])
+def test_a_stream_with_an_event_too_deep_to_be_written_again_ends_in_a_problem(name):
+    inner = b'{"choices":[{"index":0,"delta":{"content":"Hi"}}],"%s":{"deep":%s}}' % (name, nested(1000))
+    call, reading = ask(b'{"model":"m","stream":true,"stream_options":{"include_usage":true}}'), Reading()
+    events = [b"data: %s\n\n" % inner, b"data: [DONE]\n\n"]
+    list(PROVIDERS["groq"].stream("chatComplete", call, events, reading))
+    assert reading.problem.message.startswith("Invalid response received from groq")

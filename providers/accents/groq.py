@@ -11,11 +11,10 @@ from providers.accent import Accent
 from providers.accents import thoughts
 from providers.accents.history import renamed, unmarked_tools, without
 from providers.errors import Unrenderable
-from providers.fields import DROPPED, Field
+from providers.fields import Field, left_out
 from providers.formats import openai
-from providers.json_text import dumps, loads
-from providers.problems import problem_of
-from providers.types import JSON, Ask, Operation, Problem
+from providers.problems import explaining
+from providers.types import JSON, Ask, Operation
 
 THINKING = ("openai/gpt-oss", "qwen/")  # how the names of models begin whose thinking may be sent back
 LONGEST = 4000  # characters of a failed generation that are shown
@@ -49,11 +48,6 @@ def render_count(count: Any, ask: Ask) -> Any:
     return count
 
 
-def left_out(value: Any, ask: Ask) -> Any:
-    """For what is answered with 400 whatever its value is."""
-    return DROPPED
-
-
 def retold(said: JSON, ask: Ask) -> JSON:
     return thoughts.with_content(explained(_promoted(said)))
 
@@ -80,14 +74,6 @@ def explained(said: JSON) -> JSON:
     return {**said, "error": {**error, "message": f"{error.get('message')} failed_generation: {text}"}}
 
 
-def problem(slug: str, status: int, body: bytes) -> Problem:
-    try:
-        said = loads(body)
-    except ValueError:
-        return problem_of(slug, body)
-    return problem_of(slug, dumps(explained(said)) if isinstance(said, dict) else body)
-
-
 UNKNOWN = ("logprobs", "top_logprobs", "logit_bias")
 ACCENT = Accent(
     fields=(
@@ -106,6 +92,8 @@ ACCENT = Accent(
 )
 
 OPERATIONS = {
-    "chatComplete": Operation("/chat/completions", replace(openai.chat(ACCENT), problems=problem)),
+    "chatComplete": Operation(
+        "/chat/completions", replace(openai.chat(ACCENT), problems=explaining(explained))
+    ),
     "models": openai.MODELS,
 }

@@ -4,6 +4,7 @@ Our answers carry more than OpenAI's (docs/common-form.md), and clients send the
 """
 
 from collections.abc import Collection
+from operator import is_
 from typing import Any
 
 from providers.types import JSON, Ask
@@ -17,7 +18,7 @@ def without(messages: Any, names: Collection[str]) -> Any:
     if not isinstance(messages, list):
         return messages
     told = [_without(message, names) for message in messages]
-    return messages if all(map(_is, told, messages)) else told
+    return messages if all(map(is_, told, messages)) else told
 
 
 def _without(message: Any, names: Collection[str]) -> Any:
@@ -49,7 +50,7 @@ def renamed(messages: Any, old: str, new: str) -> Any:
     if not isinstance(messages, list):
         return messages
     told = [_renamed(message, old, new) for message in messages]
-    return messages if all(map(_is, told, messages)) else told
+    return messages if all(map(is_, told, messages)) else told
 
 
 def _renamed(message: Any, old: str, new: str) -> Any:
@@ -57,10 +58,6 @@ def _renamed(message: Any, old: str, new: str) -> Any:
         return message
     rest = {name: value for name, value in message.items() if name != old}
     return rest if new in message else {**rest, new: message[old]}
-
-
-def _is(one: object, other: object) -> bool:
-    return one is other
 
 
 def _is_marked(part: Any) -> bool:

@@ -14,9 +14,9 @@ from providers.accents import thoughts, vectors
 from providers.accents.history import renamed, without
 from providers.fields import Field
 from providers.formats import openai
-from providers.json_text import dumps, loads
-from providers.problems import problem_of
-from providers.types import JSON, Ask, Operation, Problem
+from providers.json_text import dumps
+from providers.problems import explaining
+from providers.types import JSON, Ask, Operation
 
 EFFORTS = ("effort", "max_tokens")  # what else says how much to think
 BROKEN_OFF = {"code": 502, "message": "The model's provider broke off its answer."}
@@ -84,13 +84,7 @@ def explained(said: JSON) -> JSON:
     return {**said, "error": told}
 
 
-def problem(slug: str, status: int, body: bytes) -> Problem:
-    try:
-        said = loads(body)
-    except ValueError:
-        return problem_of(slug, body)
-    return problem_of(slug, dumps(explained(said)) if isinstance(said, dict) else body)
-
+problem = explaining(explained)
 
 CHAT = Accent(
     fields=(

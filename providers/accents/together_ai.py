@@ -7,12 +7,13 @@ false by now: newer models refuse the count of older descriptions, every model t
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import is_
 from typing import Any
 
 from providers.accent import Accent
 from providers.accents import thoughts, vectors
 from providers.accents.history import renamed, system_for_developer, unmarked_tools, without
-from providers.fields import DROPPED, Field, read_elsewhere
+from providers.fields import Field, left_out, read_elsewhere
 from providers.formats import openai
 from providers.types import JSON, Ask, Operation
 
@@ -27,11 +28,6 @@ def render_messages(messages: Any, ask: Ask) -> Any:
 
 def render_stop(stop: Any, ask: Ask) -> Any:
     return [stop] if isinstance(stop, str) else stop
-
-
-def refused(value: Any, ask: Ask) -> Any:
-    """For a parameter that would fail the call and says nothing about the answer."""
-    return DROPPED
 
 
 def retold_chat(said: JSON, ask: Ask) -> JSON:
@@ -75,11 +71,7 @@ def _with_choices(said: JSON, told_of: Callable[[int, JSON], JSON]) -> JSON:
     """With each choice told anew; the same object if none is."""
     choices = said.get("choices") or ()
     told = [told_of(number, choice) for number, choice in enumerate(choices)]
-    return said if all(map(_is, told, choices)) else {**said, "choices": told}
-
-
-def _is(one: object, other: object) -> bool:
-    return one is other
+    return said if all(map(is_, told, choices)) else {**said, "choices": told}
 
 
 STOP = Field("stop", via=render_stop)
@@ -108,7 +100,7 @@ COMPLETION = Accent(
 )
 # Some models give base64, all give numbers: those are packed here.
 EMBEDDING = Accent(
-    fields=(Field("encoding_format", via=read_elsewhere), Field("user", via=refused)),
+    fields=(Field("encoding_format", via=read_elsewhere), Field("user", via=left_out)),
     retold=vectors.as_asked,
 )
 

@@ -13,24 +13,22 @@ from typing import Any
 from providers.accent import Accent
 from providers.accents import vectors
 from providers.accents.history import unmarked_tools
-from providers.accents.mistral_ai.answers import retold_chat, retold_completion
+from providers.accents.mistral_ai.answers import render_prompt, retold_chat, retold_completion
 from providers.accents.mistral_ai.errors import read_problem
 from providers.accents.mistral_ai.messages import render_messages
-from providers.fields import DROPPED, Field, read_elsewhere
+from providers.errors import Unrenderable
+from providers.fields import Field, left_out, read_elsewhere
 from providers.formats import WireFormat, openai
 from providers.types import JSON, Ask, Operation
 
 UNKNOWN = ("user", "safety_identifier", "logit_bias", "store", "service_tier")
+UNKNOWN_IN_THE_MIDDLE = ("best_of", "logprobs", "frequency_penalty", "presence_penalty")
 FINISHES = {"model_length": "length"}
 
 
-def left_out(value: Any, ask: Ask) -> Any:
-    return DROPPED
-
-
-def render_prompt(prompt: Any, ask: Ask) -> Any:
-    """A text; OpenAI also takes it as a list of one."""
-    return prompt[0] if isinstance(prompt, list) and len(prompt) == 1 else prompt
+def render_count(n: Any, ask: Ask) -> None:
+    if n != 1:
+        raise Unrenderable(f"mistral-ai gives one text completion a call: n must be 1, not {n!r}.")
 
 
 def retold_embedding(said: JSON, ask: Ask) -> JSON:
@@ -56,7 +54,13 @@ CHAT = Accent(
     finishes=FINISHES,
 )
 MIDDLE = Accent(
-    fields=(Field("prompt", via=render_prompt), *SHARED),
+    fields=(
+        Field("prompt", via=render_prompt),
+        Field("n", via=render_count),
+        Field("echo", via=read_elsewhere),
+        *(Field(name, via=left_out) for name in UNKNOWN_IN_THE_MIDDLE),
+        *SHARED,
+    ),
     retold=retold_completion,
     marks=(b'"delta":',),
     finishes=FINISHES,

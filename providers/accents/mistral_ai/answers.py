@@ -33,14 +33,29 @@ def retold_completion(said: JSON, ask: Ask) -> JSON:
     said = retold_chat(said, ask)
     if not isinstance(said.get("choices"), list):
         return said
-    return {**said, "object": "text_completion", "choices": [_text(choice) for choice in said["choices"]]}
+    before = _echoed(ask)
+    choices = [_text(choice, before) for choice in said["choices"]]
+    return {**said, "object": "text_completion", "choices": choices}
 
 
-def _text(choice: JSON) -> JSON:
+def render_prompt(prompt: Any, ask: Ask) -> Any:
+    """A text; OpenAI also takes it as a list of one."""
+    return prompt[0] if isinstance(prompt, list) and len(prompt) == 1 else prompt
+
+
+def _echoed(ask: Ask) -> str:
+    """What stands before the completion; Mistral knows no `echo`."""
+    prompt = render_prompt(ask.body.get("prompt"), ask) if ask.body.get("echo") else ""
+    return prompt if isinstance(prompt, str) else ""
+
+
+def _text(choice: JSON, before: str) -> JSON:
+    """A choice of text, with what stands before it where it begins: a stream's first chunk has the role."""
     given = choice.get("message") or choice.get("delta") or {}
+    before = before if "role" in given or "message" in choice else ""
     return {
         "index": choice.get("index", 0),
-        "text": given.get("content") or "",
+        "text": before + (given.get("content") or ""),
         "logprobs": None,
         "finish_reason": choice.get("finish_reason"),
     }

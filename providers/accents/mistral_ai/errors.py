@@ -22,8 +22,11 @@ def read_problem(slug: str, status: int, body: bytes) -> Problem:
     if not isinstance(details, list) or not all(map(_is_detail, details)):
         return problem_of(slug, body)
     head = {name: said[name] for name in ("type", "param", "code") if said.get(name) is not None}
-    told = {"type": details[0].get("type"), **head, "message": "; ".join(map(_sentence, details))}
-    return problem_of(slug, dumps(told))
+    try:
+        told = {"type": details[0].get("type"), **head, "message": "; ".join(map(_sentence, details))}
+        return problem_of(slug, dumps(told))
+    except RecursionError:
+        return problem_of(slug, body)
 
 
 def _is_detail(detail: Any) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from operator import is_
 from typing import Any
 
 from providers.accents.history import system_for_developer, without
@@ -33,7 +34,7 @@ def render_messages(messages: Any, ask: Ask) -> Any:
     if not isinstance(messages, list):
         return messages
     told = [_rendered(message) for message in system_for_developer(messages)]
-    return messages if all(new is old for new, old in zip(told, messages, strict=True)) else told
+    return messages if all(map(is_, told, messages)) else told
 
 
 def _rendered(message: Any) -> Any:
@@ -69,7 +70,7 @@ def _content(message: JSON) -> Any:
         content = message.get("refusal") or content
     if isinstance(content, list):
         told = [chunk for part in content if (chunk := render_part(part)) is not None]
-        same = all(map(_is, told, content)) and len(told) == len(content)
+        same = all(map(is_, told, content)) and len(told) == len(content)
         content = content if same else told
     if not thought:
         return content
@@ -93,7 +94,7 @@ def _calls(calls: Any) -> Any:
     if not isinstance(calls, list):
         return calls
     told = [_call(call) for call in calls]
-    return calls if all(map(_is, told, calls)) else told
+    return calls if all(map(is_, told, calls)) else told
 
 
 def _call(call: Any) -> Any:
@@ -109,7 +110,3 @@ def own_id(id_: str) -> str:
     if OWN_ID.fullmatch(id_):
         return id_
     return hashlib.sha256(id_.encode("utf-8", "surrogatepass")).hexdigest()[:9]
-
-
-def _is(one: object, other: object) -> bool:
-    return one is other

@@ -6,6 +6,7 @@ https://docs.anthropic.com/en/api/errors
 from typing import Any
 
 from providers.json_text import loads
+from providers.passing import MISSHAPEN
 from providers.problems import prefixed, problem_of
 from providers.types import Problem
 
@@ -26,7 +27,7 @@ def read_problem(slug: str, status: int, body: bytes) -> Problem:
     """What the body of an error answer says."""
     try:
         return streamed_problem(slug, loads(body)["error"], status=None)
-    except (ValueError, LookupError, TypeError, AttributeError):
+    except MISSHAPEN:
         return problem_of(slug, body)
 
 
