@@ -32,6 +32,7 @@ class DataView(APIView):
     caller: Caller
     http_method_names = ["get", "post", "put", "patch", "delete"]
     schema = None
+    default_response_headers: ClassVar[dict[str, str]] = {}  # DRF's would be made for every call
 
     def post(self, request: Request) -> HttpResponseBase:
         headers = Headers(request._request.META)
