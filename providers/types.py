@@ -16,6 +16,8 @@ from providers.errors import NotSupported, Unrenderable
 
 JSON: TypeAlias = dict[str, Any]
 
+PAGING = {"limit", "after_id", "before_id"}  # parameters by which a client pages through a list
+
 
 @dataclass(frozen=True, slots=True)
 class Credential:
@@ -40,7 +42,7 @@ class Ask:
     strict: bool = True
     headers: Mapping[str, str] = field(default_factory=dict)  # lower-case names
     method: str = "POST"
-    path: str = ""  # of a pass-through, what follows `/v1` with its query; quoted, and begins with a slash
+    path: str = ""  # of a pass-through or a list, what follows `/v1` with its query; quoted, after a slash
     custom_host: bool = False  # it goes to a host that somebody named, not to the provider's own
 
 
@@ -181,13 +183,15 @@ class Format(Protocol):
 class Operation:
     """One thing a provider can do: where, and in which format.
 
-    `instead`: how it is done for models whose names begin with a key.
+    `instead`: how it is done for models whose names begin with a key. `page`: of a list, the query for as
+    much as one page may hold, for clients that do not page themselves.
     """
 
     path: str
     format: Format
     method: str = "POST"
     instead: Mapping[str, Operation] = field(default_factory=dict)
+    page: str = ""
 
     def of(self, model: str) -> Operation:
         """This operation, as it is done for a model."""
@@ -226,6 +230,8 @@ class Provider:
         url, headers = self._url(operation.path, ask, credential), self._headers(ask, credential)
         if operation.method == "POST":
             headers["content-type"] = "application/json"
+        else:
+            url += _query(operation.page, ask.path)
         return WireRequest(operation.method, url, headers, body, ignored)
 
     def passed(self, ask: Ask, credential: Credential, body: bytes | bytearray) -> WireRequest:
@@ -287,6 +293,14 @@ def joined(base: str, path: str) -> str:
     base = base.rstrip("/")
     twice = path[:3] == "/v1" and path[3:4] in ("", "/") and base.endswith("/v1")
     return base + (path[3:] if twice else path)
+
+
+def _query(page: str, path: str) -> str:
+    """The client's query as it follows the address of a list, and `page` where it does not page."""
+    query = path.partition("?")[2]
+    if page and not PAGING & {parameter.partition("=")[0] for parameter in query.split("&")}:
+        query = f"{query}&{page}" if query else page
+    return "?" + query if query else ""
 
 
 def quoted(model: str) -> str:

@@ -95,6 +95,7 @@ def named(provider: Provider, fn: str, ask: Ask) -> JSON:
         "dialect": ask.dialect,
         "model": ask.model,
         "strict": ask.strict,
+        "path": ask.path,
         "custom_host": ask.custom_host,
     }
 

@@ -108,8 +108,8 @@ def learnt(reading: Reading) -> JSON:
 
 def ask(head: JSON, raw: bytearray) -> Ask:
     body, content = loads_strictly(raw), bytes(raw)
-    host = head["custom_host"]
-    return Ask(head["dialect"], body, content, head["model"], head["strict"], custom_host=host)
+    path, host = head["path"], head["custom_host"]
+    return Ask(head["dialect"], body, content, head["model"], head["strict"], path=path, custom_host=host)
 
 
 Work: TypeAlias = Callable[[JSON, list[bytearray]], Result]

@@ -14,7 +14,7 @@ from rest_framework.exceptions import ParseError
 
 from providers.json_text import dumps, loads
 from providers.types import JSON
-from proxy import body, form, paths
+from proxy import body, form, paths, slugs
 from proxy.errors import InvalidRequest, NotBuilt
 
 MODELS, PASSTHROUGH = "models", "proxy"  # the fns of calls that are not read as JSON with a model
@@ -95,24 +95,34 @@ class Call:
     timeout: float | None  # seconds until the answer's headers, if the client set a limit
     forward: tuple[str, ...] = field(default=())
     method: str = "POST"
-    path: str = ""  # of a pass-through, what follows `/v1` with its query, quoted
+    path: str = ""  # of what passes through and of a list: what follows `/v1` with its query, quoted
 
 
 def read(fn: str, dialect: str, headers: Headers, raw: bytes | bytearray) -> Call:
     """The call in `raw`. Raises InvalidRequest or ParseError (400), NotBuilt (501) for inline configs."""
     if fn == PASSTHROUGH:
-        kind, path = kind_of(headers), paths.below(headers.environ)
-        if kind == form.KIND:
-            return made(fn, dialect, headers, {}, raw, form.model(headers["content-type"], raw), path)
-        asked = body.glanced(raw, kind)
-        name = asked.get("model")
-        return made(fn, dialect, headers, asked, raw, name if isinstance(name, str) else "", path)
+        return passed(dialect, headers, raw)
     if fn == MODELS:
-        return made(fn, dialect, headers, {}, b"", "")
+        return made(fn, dialect, headers, {}, b"", "", paths.listing(headers.environ))
     if headers.get("content-type") != JSON_KIND:  # as nearly all say
         check_kind(kind_of(headers))
     asked = body.parse(raw)
     return made(fn, dialect, headers, asked, raw, model(asked))
+
+
+def passed(dialect: str, headers: Headers, raw: bytes | bytearray) -> Call:
+    """A call to a path we do not know. Its model is what the body says, else what the address does."""
+    kind, path = kind_of(headers), paths.below(headers.environ)
+    if kind == form.KIND:
+        asked: JSON = {}
+        name: Any = form.model(headers["content-type"], raw)
+    else:
+        asked = body.glanced(raw, kind)
+        name = asked.get("model")
+    if not isinstance(name, str) or not name:
+        name = paths.named(headers.environ)[1]
+        name = "" if slugs.split(name)[0] else name  # a second virtual key is none
+    return made(PASSTHROUGH, dialect, headers, asked, raw, name, path)
 
 
 def made(

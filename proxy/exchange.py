@@ -32,6 +32,7 @@ def ask(leaf: Leaf, call: Call, record: Record, tried: Attempt) -> Outcome:
         leaf.model,
         call.strict,
         call.headers,
+        path=call.path,
         custom_host=bool(leaf.credential.base_url),
     )
     wire = rendered(leaf, call, asked)

@@ -8,15 +8,17 @@ import re
 from collections.abc import Mapping
 from typing import Any
 from unicodedata import normalize
-from urllib.parse import parse_qs, quote, unquote, unquote_to_bytes
+from urllib.parse import quote, unquote, unquote_plus, unquote_to_bytes
 
 from django.utils.encoding import repercent_broken_unicode
 
 from keys import tokens
 from keys.management.view import RESERVED
+from proxy import slugs
 from proxy.errors import InvalidRequest
 
 SLASHES = re.compile(r"/{2,}")
+V1 = re.compile("/v1/")
 AGAIN = re.compile(r"/v1/(?:v1|proxy)(?=/)")
 QUOTED = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2}", re.ASCII)
 WHOLE = re.compile(rf"(?:{QUOTED.pattern})*", re.ASCII)
@@ -25,6 +27,7 @@ QUERY_SAFE = SAFE + "?%[]"
 PLANES = ("", "v1", "v2", "proxy")
 # What a careless server overlooks in a path: blanks, control and invisible characters, parameters.
 OVERSEEN = re.compile(r"[\x00-\x20\x7f-\xa0\u200b-\u200f\u2028-\u202e\u2060\ufeff]+|;[^/]*")
+KEYED = re.compile(r"/v1/models/(?:@|%40)(?:[^/%]|%(?!2F)..)+(?:/|%2F)(?=.)", re.IGNORECASE)
 SLUG = re.compile(r"((?:^|&)model=)(?:@|%40)[^&/%]+(?:/|%2F)", re.IGNORECASE)
 
 
@@ -46,11 +49,34 @@ def below(environ: Mapping[str, Any]) -> str:
     check(decoded, environ.get("QUERY_STRING", ""))
     given = plain(str(environ.get("RAW_URI", "")).partition("?")[0])
     same = WHOLE.fullmatch(given) and plain(read(given)) == decoded
-    path = given if same and given.startswith("/v1/") else quote(decoded, safe=SAFE, errors="replace")
+    keyed = slugs.in_path(environ.get("REQUEST_METHOD", "POST"), decoded)[0]
+    if not same or not (KEYED if keyed else V1).match(given):
+        given = quote(decoded, safe=SAFE, errors="replace")
+    path = KEYED.sub(slugs.MODEL, given, count=1) if keyed else given
+    return path.removeprefix("/v1") + following(bare(environ.get("QUERY_STRING", "")))
+
+
+def listing(environ: Mapping[str, Any]) -> str:
+    """What follows `/v1` where a provider is asked for its models: the client's query, without what is ours.
+
+    Raises InvalidRequest for a query that is not to go to any provider.
+    """
     query = environ.get("QUERY_STRING", "")
-    return path.removeprefix("/v1") + (
-        "?" + quote(bare(query).encode("latin-1"), safe=QUERY_SAFE) if query else ""
-    )
+    check("", query)
+    return "/models" + following("&".join(part for part in query.split("&") if part and not is_ours(part)))
+
+
+def is_ours(parameter: str) -> bool:
+    """Whether a parameter is the gateway's: `pretty`, and a `model` that names a virtual key."""
+    name, _, value = parameter.partition("=")
+    name = unquote_plus(name)
+    return name == "pretty" or (name == "model" and bool(slugs.split(unquote_plus(value))[0]))
+
+
+def named(environ: Mapping[str, Any]) -> tuple[str, str]:
+    """The virtual key that an address names before a model, and the model; "" for what it does not name."""
+    slug, model = slugs.in_path(environ.get("REQUEST_METHOD", "POST"), plain(environ["PATH_INFO"]))
+    return (slug, model) if slug else slugs.in_query(environ.get("QUERY_STRING", ""))
 
 
 def check(decoded: str, query: str) -> None:
@@ -77,5 +103,9 @@ def read(quoted: str) -> str:
 
 def bare(query: str) -> str:
     """The query with the model's bare name, where a virtual key was named before it."""
-    named = "model=" in query and parse_qs(query).get("model", [""])[0]
-    return SLUG.sub(r"\1", query) if named and named.startswith("@") else query
+    return SLUG.sub(r"\1", query) if slugs.in_query(query)[0] else query
+
+
+def following(query: str) -> str:
+    """A query as it follows a path, if there is one; bytes beyond ASCII are quoted."""
+    return "?" + quote(query.encode("latin-1"), safe=QUERY_SAFE) if query else ""

@@ -2,12 +2,11 @@
 
 A call without a config is a tree of one leaf. Which virtual key serves it goes by Portkey's precedence:
 `x-portkey-provider: @slug`, `x-portkey-virtual-key`, `@slug/` before the model's name in the body, then in
-the query, then a plain provider id with the client's own credential.
+the path or the query, then a plain provider id with the client's own credential.
 """
 
 from collections.abc import Generator
 from dataclasses import dataclass, field
-from urllib.parse import parse_qs
 
 from keys import virtual_keys
 from keys.authentication import client_credential
@@ -15,12 +14,10 @@ from keys.callers import Caller
 from keys.virtual_keys import HeldKey
 from providers.catalog import PROVIDERS
 from providers.types import Credential, Provider
-from proxy import addresses
+from proxy import addresses, paths, slugs
 from proxy.call import Call, Headers
 from proxy.errors import InvalidRequest
 from proxy.outcome import Outcome
-
-NOT_SLUGS = ("@cf/", "@hf/")  # names of models at Workers AI and Hugging Face
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,33 +56,23 @@ def named(call: Call, query: str) -> bool:
     if call.headers.get("x-portkey-fetch-integrated-models", "").lower() == "true":
         return False
     headers = ("x-portkey-provider", "x-portkey-virtual-key")
-    return any(call.headers.get(name) for name in headers) or bool(in_query(query))
+    return any(call.headers.get(name) for name in headers) or bool(slugs.in_query(query)[0])
 
 
 def chosen(call: Call, query: str) -> tuple[str, str]:
     """The virtual key's slug, "" if the client brings its own credential; and the model's bare name."""
-    in_body, model = split(call.model)
+    in_body, model = slugs.split(call.model)
     named = call.headers.get("x-portkey-provider", "")
     if named.startswith("@"):
         return named[1:].partition("/")[0], model
     if held := call.headers.get("x-portkey-virtual-key", ""):
         return held, model
-    return in_body or in_query(query), model
+    return in_body or in_address(call, query), model
 
 
-def split(model: str) -> tuple[str, str]:
-    """`@slug/model` → its two parts; a name without a slug is a model whole."""
-    if not model.startswith("@") or model.startswith(NOT_SLUGS):
-        return "", model
-    slug, slash, name = model[1:].partition("/")
-    return slug, name if slash else model
-
-
-def in_query(query: str) -> str:
-    """The slug of `?model=@slug/model`."""
-    if "model=" not in query:
-        return ""
-    return split(parse_qs(query).get("model", [""])[0])[0]
+def in_address(call: Call, query: str) -> str:
+    """The slug before a model in the address: in the query, and in a path that goes on."""
+    return paths.named(call.headers.environ)[0] if call.path else slugs.in_query(query)[0]
 
 
 def stored(caller: Caller, call: Call, slug: str, model: str) -> Leaf:

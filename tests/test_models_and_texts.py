@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from responses.matchers import query_param_matcher
 
 from keys.creation import create_api_key, create_virtual_key
 from keys.models import VirtualKey, Workspace
@@ -138,6 +139,53 @@ def test_anthropics_list_has_the_same_form_and_its_own_beside_it(ask, provider):
         model | {"object": "model", "created": 1767312000, "owned_by": "anthropic"},
     ]
     assert (told["object"], told["provider"], told["first_id"]) == ("list", "anthropic", "claude-x")
+
+
+@pytest.mark.parametrize(
+    ("key", "query", "sent"),
+    [
+        ("anthropic", "?limit=2&after_id=claude-x", "?limit=2&after_id=claude-x"),
+        ("anthropic", "?before_id=b", "?before_id=b"),
+        ("anthropic", "?beta=true&pretty", "?beta=true&limit=1000"),
+        ("openai", "?category=programming", "?category=programming"),
+        ("openai", "?pretty&model=@openai/x", ""),
+    ],
+)
+def test_the_clients_query_goes_on_and_a_part_of_a_list_is_not_taken_for_all(
+    ask, provider, rows, key, query, sent
+):
+    base = ANTHROPIC if key == "anthropic" else OPENAI
+    provider.get(f"{base}/models", json={"data": [{"id": "m"}], "has_more": False})
+    assert ask(f"/v1/models{query}", x_portkey_virtual_key=key).status_code == 200
+    assert provider.calls[0].request.url == f"{base}/models{sent}"
+    (row,) = rows()
+    assert row.get("models") == (None if sent else ["m"])
+
+
+def test_a_large_part_of_a_list_is_not_taken_for_all_either(ask, provider, rows, monkeypatch):
+    monkeypatch.setattr("proxy.apart.LARGE", 10)
+    provider.get(f"{OPENAI}/models", json=LIST)
+    for query in ("", "?category=programming"):
+        assert b"".join(ask(f"/v1/models{query}", x_portkey_virtual_key="openai")).startswith(b"{")
+    assert [row.get("models") for row in rows()] == [["gpt-x"], None]
+
+
+def test_two_thousand_names_of_a_list_are_on_record(ask, provider, rows):
+    provider.get(f"{OPENAI}/models", json={"data": [{"id": f"model-{n}"} for n in range(2100)]})
+    assert len(ask("/v1/models", x_portkey_virtual_key="openai").json()["data"]) == 2100
+    assert [row["models"] for row in rows()] == [[f"model-{n}" for n in range(2000)]]
+
+
+def test_pages_follow_one_another_to_their_end(ask, provider):
+    for limit, after, has_more in (("2", "", True), ("2", "b", False)):
+        said = {"data": [{"id": "b"}], "has_more": has_more, "last_id": "b"}
+        asked = {"limit": limit} | ({"after_id": after} if after else {})
+        provider.get(f"{ANTHROPIC}/models", json=said, match=[query_param_matcher(asked)])
+    pages = [
+        ask(f"/v1/models?limit=2{after}", x_portkey_virtual_key="anthropic").json()["has_more"]
+        for after in ("", "&after_id=b")
+    ]
+    assert pages == [True, False]
 
 
 def test_an_error_about_a_list_is_told_in_the_one_shape(ask, provider):

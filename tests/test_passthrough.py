@@ -119,10 +119,45 @@ def test_the_model_of_a_form_may_name_a_virtual_key(ask, provider, rows):
     assert [(row["model"], row["virtual_key"]) for row in rows()] == [("whisper-1", "openai")]
 
 
-def test_a_virtual_key_in_the_query_does_not_go_on(ask, provider):
+@pytest.mark.parametrize("body", [b"", b'{ "input": 1 }', b'{"model": 4}'])
+def test_a_virtual_key_in_the_query_does_not_go_on_and_its_model_is_on_record(ask, provider, rows, body):
+    provider.post(f"{BASE}/anything", json={})
+    ask("POST", "/v1/anything?model=@openai/gpt-4o&x=1", body, x_portkey_virtual_key="")
+    sent = provider.calls[0].request
+    assert (sent.url, sent.body or b"") == (f"{BASE}/anything?model=gpt-4o&x=1", body)
+    assert [(row["model"], row["virtual_key"]) for row in rows()] == [("gpt-4o", "openai")]
+
+
+def test_the_model_in_the_body_counts_before_that_in_the_query(ask, provider, rows):
+    provider.post(f"{BASE}/anything", json={})
+    ask("POST", "/v1/anything?model=@openai/b", b'{"model":"a"}', x_portkey_virtual_key="")
+    assert provider.calls[0].request.body == b'{"model":"a"}'
+    assert [(row["model"], row["virtual_key"]) for row in rows()] == [("a", "openai")]
+
+
+def test_a_second_virtual_key_before_a_model_in_the_query_is_none(ask, provider, rows):
     provider.get(f"{BASE}/anything", json={})
-    ask("GET", "/v1/anything?model=@openai/gpt-4o&x=1", x_portkey_virtual_key="")
-    assert provider.calls[0].request.url == f"{BASE}/anything?model=gpt-4o&x=1"
+    assert ask("GET", "/v1/anything?model=@openai/@b/c", x_portkey_virtual_key="").status_code == 200
+    assert [(row["model"], row["virtual_key"]) for row in rows()] == [("", "openai")]
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+@pytest.mark.parametrize("path", ["@openai/ft:gpt-4o", "%40openai%2Fft:gpt-4o"])
+def test_a_model_is_asked_for_by_the_name_our_list_tells(ask, provider, rows, method, path):
+    provider.add(method, f"{BASE}/models/ft:gpt-4o", json={"id": "ft:gpt-4o", "object": "model"})
+    answer = ask(method, f"/v1/models/{path}", x_portkey_virtual_key="")
+    assert (answer.status_code, answer.json()["id"]) == (200, "ft:gpt-4o")
+    (row,) = rows()
+    assert (row["fn"], row["model"], row["virtual_key"]) == ("proxy", "ft:gpt-4o", "openai")
+    assert provider.calls[0].request.headers["authorization"] == f"Bearer {SECRET}"
+
+
+def test_a_virtual_key_in_a_header_counts_before_one_in_the_path(ask, provider, rows):
+    provider.get(f"{BASE}/models/a", json={})
+    assert ask("GET", "/v1/models/@nobody/a").status_code == 200
+    refused = ask("GET", "/v1/models/@nobody/a", x_portkey_virtual_key="")
+    assert (refused.status_code, "nobody" in refused.json()["message"]) == (400, True)
+    assert [row["model"] for row in rows()] == ["a", "a"]
 
 
 @pytest.mark.parametrize("body", [b"{broken", b"[1]", b'"text"', b"", b'{"model": 4}', b"\xff\xfe"])

@@ -11,8 +11,8 @@ from proxy.http1 import TARGET
 KEY = "gh-" + "A" * 43
 
 
-def environ(path, raw=None, query=""):
-    made = {"PATH_INFO": path, "QUERY_STRING": query}
+def environ(path, raw=None, query="", method="POST"):
+    made = {"REQUEST_METHOD": method, "PATH_INFO": path, "QUERY_STRING": query}
     return made if raw is None else made | {"RAW_URI": raw}
 
 
@@ -50,11 +50,65 @@ def test_a_path_has_one_plain_form(path, plain):
         ("/v1/x", None, "model=@openai/gpt-4o&a=1", "/x?model=gpt-4o&a=1"),
         ("/v1/x", None, "a=1&model=%40openai%2Fgpt-4o", "/x?a=1&model=gpt-4o"),
         ("/v1/x", None, "model=gpt-4o&supermodel=@a/b", "/x?model=gpt-4o&supermodel=@a/b"),
+        ("/v1/x", None, "model=@cf/meta/llama", "/x?model=@cf/meta/llama"),
     ],
 )
 def test_a_path_goes_on_as_the_client_quoted_it(path, raw, query, below):
     query = query.encode().decode("latin-1")
     assert paths.below(environ(path, raw, query)) == below
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+@pytest.mark.parametrize(
+    ("path", "raw", "below", "named"),
+    [
+        ("/v1/models/@own/gpt-4o", None, "/models/gpt-4o", ("own", "gpt-4o")),
+        ("/v1/models/@own/gpt-4o", "/v1/models/%40own%2Fgpt-4o", "/models/gpt-4o", ("own", "gpt-4o")),
+        ("/v1/models/@own/gpt-4o", "/v1/models/@own%2fgpt-4o?a", "/models/gpt-4o", ("own", "gpt-4o")),
+        ("/v1/models/@own/a/b", "/v1/models/%40own%2Fa%2Fb", "/models/a%2Fb", ("own", "a/b")),
+        ("/v1/models/@own/a/b", "/v1/v1//models/%40%6fwn/a/b", "/models/a/b", ("own", "a/b")),
+        ("/v1/models/@own/a", "/v1/%6dodels/@own/a", "/models/a", ("own", "a")),
+        ("/v1/models/@own/@cf/a", None, "/models/@cf/a", ("own", "@cf/a")),
+        ("/v1/models/@own/@other/a", None, "/models/@own/@other/a", ("", "")),
+        ("/v1/models/@cf/a/b", None, "/models/@cf/a/b", ("", "")),
+        ("/v1/models/@own", None, "/models/@own", ("", "")),
+        ("/v1/models/@own/", None, "/models/@own/", ("", "")),
+        ("/v1/models/@/a", None, "/models/@/a", ("", "")),
+        ("/v1/models/a@own/b", None, "/models/a@own/b", ("", "")),
+        ("/v1/files/@own/a", None, "/files/@own/a", ("", "")),
+    ],
+)
+def test_a_virtual_key_before_a_model_in_the_path_does_not_go_on(method, path, raw, below, named):
+    asked = environ(path, raw, method=method)
+    assert (paths.below(asked), paths.named(asked)) == (below, named)
+
+
+def test_a_path_names_a_virtual_key_where_a_model_is_asked_for_or_deleted():
+    assert paths.below(environ("/v1/models/@own/a", method="POST")) == "/models/@own/a"
+    with pytest.raises(InvalidRequest):
+        paths.below(environ("/v1/models/@own/../a", method="GET"))
+
+
+@pytest.mark.parametrize(
+    ("query", "listing"),
+    [
+        ("", "/models"),
+        ("limit=2&after_id=a%20b", "/models?limit=2&after_id=a%20b"),
+        ("pretty", "/models"),
+        ("model=@own/x&pretty=1&category=a+b", "/models?category=a+b"),
+        ("a=1&&model=%40own%2Fx", "/models?a=1"),
+        ("model=@own&supermodel=@a/b", "/models?supermodel=@a/b"),
+        ("model=@cf/x&model=gpt&prettyprint", "/models?model=@cf/x&model=gpt&prettyprint"),
+        ("q=é", "/models?q=%C3%A9"),
+    ],
+)
+def test_the_query_of_a_list_goes_on_but_for_what_is_the_gateways(query, listing):
+    assert paths.listing(environ("/v1/models", query=query.encode().decode("latin-1"))) == listing
+
+
+def test_a_list_is_not_asked_for_with_a_key_of_ours():
+    with pytest.raises(InvalidRequest):
+        paths.listing(environ("/v1/models", query=f"api_key={KEY}"))
 
 
 @pytest.mark.parametrize(
@@ -113,12 +167,13 @@ def test_an_address_with_a_key_of_ours_goes_nowhere(path, query):
         paths.below(environ(path, query=query))
 
 
-@given(st.text(max_size=60), st.text(max_size=60), st.text(max_size=40))
-def test_whatever_the_path_what_goes_on_is_a_path_below_the_base(path, raw, query):
+@given(st.text(max_size=60), st.text(max_size=60), st.text(max_size=40), st.sampled_from(["", "models/@a/"]))
+def test_whatever_the_path_what_goes_on_is_a_path_below_the_base(path, raw, query, under):
+    path, raw = under + path, under + raw
     given_query = query.encode("utf-8", "replace").decode("latin-1")
     try:
         below = paths.below(
-            environ(f"/v1/{path}".encode("utf-8", "replace").decode(), f"/v1/{raw}", given_query)
+            environ(f"/v1/{path}".encode("utf-8", "replace").decode(), f"/v1/{raw}", given_query, "GET")
         )
     except InvalidRequest:
         return

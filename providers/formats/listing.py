@@ -17,7 +17,7 @@ from providers.json_text import dumps, loads
 from providers.problems import invalid, told
 from providers.types import JSON, Ask, Problem, Provider, Reading
 
-REMEMBERED = 1000  # names for the record
+REMEMBERED = 2000  # names for the record
 LONGEST = 256  # characters of one
 
 
@@ -41,7 +41,7 @@ class ModelList:
         models = [_model(provider, model) for model in listed if isinstance(model, dict)]
         rest = said if isinstance(said, dict) else {}
         answer = {**rest, "object": "list", "data": models, "provider": provider.slug}
-        if not rest.get("has_more"):  # else it is a page, and not all there are
+        if not rest.get("has_more") and "?" not in ask.path:  # else it is a part, and not all there are
             reading.models = tuple(model["id"][:LONGEST] for model in models[:REMEMBERED])
         reading.content = reading.ended = True
         try:

@@ -28,5 +28,5 @@ COMPLETE = Operation("/complete", COMPLETIONS)
 OPERATIONS = {
     "chatComplete": Operation("/messages", MESSAGES),
     "complete": Operation("/messages", MESSAGES, instead={"claude-2": COMPLETE, "claude-instant": COMPLETE}),
-    "models": Operation("/models?limit=1000", ModelList(), "GET"),  # as many as a page may have
+    "models": Operation("/models", ModelList(), "GET", page="limit=1000"),
 }
