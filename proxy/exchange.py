@@ -72,12 +72,12 @@ def sent(wire: WireRequest, leaf: Leaf) -> Reply:
     return reply
 
 
-def secrets(leaf: Leaf) -> list[str]:
+def secrets(leaf: Leaf) -> tuple[str, ...]:
     """What no answer may show: the credential, and the one it took over from while that is still tried."""
-    held = leaf.held
+    held, secret = leaf.held, leaf.credential.secret
     if held is None or held.previous is None:
-        return [leaf.credential.secret] if hiding.is_secret(leaf.credential.secret) else []
-    return [each for each in (held.credential.secret, held.previous.secret) if hiding.is_secret(each)]
+        return (secret,) if hiding.is_secret(secret) else ()
+    return tuple(filter(hiding.is_secret, (held.credential.secret, held.previous.secret)))
 
 
 def read(reply: Reply, leaf: Leaf, call: Call, asked: Ask, wire: WireRequest, record: Record) -> Outcome:
