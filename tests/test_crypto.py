@@ -65,6 +65,7 @@ def test_no_key_at_all_stops_the_start(settings: Settings) -> None:
 
 
 def test_a_key_that_opens_nothing_stops_the_start(db: None, settings: Settings) -> None:
+    Installation.objects.current()
     assert run_checks(tags=["credentials"], databases=["default"]) == []
     settings.CREDENTIAL_KEYS = [NEW]
     assert [found.id for found in run_checks(tags=["credentials"], databases=["default"])] == ["keys.E002"]

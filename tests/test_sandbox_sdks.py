@@ -11,7 +11,8 @@ import pytest
 from django.core.handlers.wsgi import WSGIHandler
 from django.urls import include, path
 
-pytestmark = pytest.mark.urls(__name__)
+# A request looks at the connections to databases, though the sandbox uses none.
+pytestmark = [pytest.mark.urls(__name__), pytest.mark.django_db(databases=["default", "logs"])]
 urlpatterns = [path("sandbox/", include("sandbox.urls"))]
 
 KEY = "sk-sandbox-test"
