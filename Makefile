@@ -16,8 +16,8 @@ $(NODE_PACKAGES): tests/node/package-lock.json
 
 test: $(NODE_PACKAGES) ## every test; names those that need something this machine lacks
 	@$(PYTHON) scripts/set_up.py requirements-dev.txt
-	@$(BIN)/python -m pytest -n auto --dist loadfile -m "not server" && others=0 || others=$$?; \
-	$(BIN)/python -m pytest -m server && exit $$others
+	@$(BIN)/python -m pytest -n auto --dist loadfile -m "not timed" && others=0 || others=$$?; \
+	$(BIN)/python -m pytest -m timed && exit $$others
 
 check: ## format, lint, types, missing migrations, then the tests: what .ci/run runs
 	@$(PYTHON) scripts/set_up.py requirements-dev.txt

@@ -12,7 +12,7 @@ import pytest
 from tests.own_provider import DONE, OPENING, SSE, chunk, saying, silent
 from tests.servers import events, new_trace, question, text_of
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.timed]
 
 CLOCKS = {
     "CONNECT_SECONDS": "0.6",

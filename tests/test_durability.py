@@ -19,7 +19,7 @@ from tests import postgres, processes, workers
 from tests.load import Load, accounted
 from tests.servers import Kind, events, new_trace, question, within
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.timed]
 
 OUTAGE = 8.0  # seconds
 

@@ -22,7 +22,7 @@ from logs.ids import new_id
 from logs.lock import alone
 from tests.servers import ROOT, environment
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.timed]
 
 WRITE = """
 import django, sys, time; django.setup()

@@ -71,6 +71,7 @@ print(rotate_api_key(ApiKey.objects.get(name={!r})))
 
 
 @pytest.mark.server
+@pytest.mark.timed
 def test_rotation_under_load_loses_no_call(gatehouse: Any) -> None:
     name = f"Rotated {new_trace()[-8:]}"
     using, answered, over = [gatehouse.manage("create_api_key", name)], [], threading.Event()

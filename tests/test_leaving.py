@@ -23,7 +23,7 @@ from tests.own_provider import (
 )
 from tests.servers import CHAT, events, new_trace, question
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.timed]
 
 SECONDS = 2.0
 SPEAKING = {

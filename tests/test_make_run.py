@@ -24,7 +24,7 @@ import requests
 from tests import processes
 from tests.postgres import free_port
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.timed]
 
 ROOT = Path(__file__).resolve().parent.parent
 OURS = set(re.findall(r"^#?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))

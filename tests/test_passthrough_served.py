@@ -9,7 +9,7 @@ import pytest
 from tests.own_provider import MESSAGE_START, SSE, TEXT_START, saying, silent, text_delta
 from tests.servers import SANDBOX_KEY, new_trace
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.timed]
 
 MESSAGES = "/v1/messages"
 ENDLESS = bytes(range(256)) * 4096  # 1 MiB

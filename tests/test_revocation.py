@@ -7,7 +7,7 @@ import pytest
 from tests import workers
 from tests.servers import SANDBOX_KEY, Kind, within
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.timed]
 
 SECONDS = 1.0
 MAKE = """

@@ -16,7 +16,7 @@ import pytest
 
 from tests.sandbox_site import KEY
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.timed]
 ROOT = Path(__file__).resolve().parent.parent
 
 

@@ -293,6 +293,7 @@ def test_only_an_answer_over_tls_says_so(settings, secure):
 
 
 @pytest.mark.server
+@pytest.mark.timed
 def test_tries_made_at_once_on_all_workers_count_before_they_fail(gatehouse):
     name = f"burst-{uuid.uuid4().hex}"
     try:
