@@ -14,9 +14,10 @@ NODE_PACKAGES := tests/node/node_modules/.package-lock.json
 $(NODE_PACKAGES): tests/node/package-lock.json
 	@! command -v npm >/dev/null || { npm ci --prefix tests/node --no-audit --no-fund --loglevel=error && touch $@; } || true
 
+# A set of test cases is to have one order in every process.
 test: $(NODE_PACKAGES) ## every test; names those that need something this machine lacks
 	@$(PYTHON) scripts/set_up.py requirements-dev.txt
-	@$(BIN)/python -m pytest -n auto --dist loadfile -m "not timed" && others=0 || others=$$?; \
+	@PYTHONHASHSEED=0 $(BIN)/python -m pytest -n auto --dist loadfile -m "not timed" && others=0 || others=$$?; \
 	$(BIN)/python -m pytest -m timed && exit $$others
 
 check: ## format, lint, types, missing migrations, then the tests: what .ci/run runs
