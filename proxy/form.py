@@ -10,6 +10,7 @@ from proxy.apart_child import Bytes
 
 KIND = "multipart/form-data"
 SEARCHED = 64 * 1024  # bytes at either end
+HEADERS = 4  # of the part at most on either side of the one that names it, or a search could take seconds
 LONGEST = 512  # bytes of a model's name
 BOUNDARY = re.compile(r'boundary="?([^";,\s]{1,70})"?', re.ASCII)
 
@@ -32,13 +33,10 @@ def part(content_type: str, raw: Bytes) -> tuple[int, int] | None:
     if boundary is None:
         return None
     line = re.escape(b"--" + boundary[1].encode())
-    named = rb'content-disposition:[^\r\n]*[;\s]name="?model"?[ \t]*(?:;[^\r\n]*)?\r\n'
+    named = rb'content-disposition:[^\r\n]{0,200}[;\s]name="?model"?[ \t]*(?:;[^\r\n]*)?\r\n'
+    others = rb"(?:[^\r\n]{1,500}\r\n){0,%d}" % HEADERS
     written = re.compile(
-        line
-        + rb"\r\n(?:[^\r\n]+\r\n)*?"
-        + named
-        + rb"(?:[^\r\n]+\r\n)*\r\n([^\r\n]{1,%d})\r\n" % LONGEST
-        + line,
+        line + rb"\r\n%s?" % others + named + rb"%s\r\n([^\r\n]{1,%d})\r\n" % (others, LONGEST) + line,
         re.IGNORECASE,
     )
     found = written.search(raw, 0, SEARCHED) or written.search(raw, max(len(raw) - SEARCHED, 0))

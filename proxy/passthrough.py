@@ -82,8 +82,8 @@ def relabelled(leaf: Leaf, call: Call) -> Bytes:
 def read(reply: Reply, leaf: Leaf, record: Record) -> Outcome:
     """An error, or one JSON value, is read whole so that the record knows what was used; the rest flows."""
     kind = reply.headers.get("content-type", "")
-    if hiding.is_secret(leaf.credential.secret):
-        kind = hiding.text(kind, leaf.credential.secret)
+    for secret in exchange.secrets(leaf):
+        kind = hiding.text(kind, secret)
     if 300 <= reply.status < 400 and reply.status not in EMPTY:
         raise exchange.redirected(reply, leaf)
     if reply.status in EMPTY or reply.status >= 400 or (is_json(kind) and not is_huge(reply)):

@@ -1,5 +1,7 @@
 """The model in a multipart form."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,3 +63,12 @@ def test_what_a_library_writes_is_read():
 @given(st.text(max_size=60), st.binary(max_size=200))
 def test_whatever_comes_nothing_fails(kind, raw):
     form.model(f"multipart/form-data; boundary={kind}", raw)
+
+
+@pytest.mark.parametrize(
+    "line", [b"--b\r\n", b"--b\r\na\r\n", b"--b\r\ncontent-disposition: form-data; name=model\r\n", b"a\r\n"]
+)
+def test_no_form_takes_long_to_search(line):
+    began = time.process_time()
+    assert form.model("multipart/form-data; boundary=b", line * 60_000) == ""
+    assert time.process_time() - began < 2
