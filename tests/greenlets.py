@@ -1,10 +1,12 @@
 """Runs a piece of a test in a process that gevent has patched, as a worker is."""
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +21,10 @@ def tell(value):
 """
 
 
-def start(code: str, *arguments: object) -> "subprocess.Popen[str]":
-    """The process; what it tells comes out of `heard`, one value for each `tell`."""
-    return subprocess.Popen(
+@contextlib.contextmanager
+def started(code: str, *arguments: object) -> "Iterator[subprocess.Popen[str]]":
+    """The process, for as long as the block; what it tells comes out of `heard`, one value for each `tell`."""
+    with subprocess.Popen(
         [
             sys.executable,
             "-X",
@@ -38,7 +41,11 @@ def start(code: str, *arguments: object) -> "subprocess.Popen[str]":
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    )
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def heard(process: "subprocess.Popen[str]", seconds: float = 60) -> list[Any]:
@@ -49,4 +56,5 @@ def heard(process: "subprocess.Popen[str]", seconds: float = 60) -> list[Any]:
 
 
 def told(code: str, *arguments: object) -> list[Any]:
-    return heard(start(code, *arguments))
+    with started(code, *arguments) as process:
+        return heard(process)

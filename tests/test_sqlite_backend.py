@@ -71,10 +71,10 @@ def test_the_loop_turns_while_the_database_is_locked(file):
     tell([worst, time.monotonic() - begun])
     tell(sql("SELECT n FROM t"))
     """
-    with locked(file):
-        process = greenlets.start(SET_UP + plain(code), file, 20)
-        assert process.stdout.readline() == '"waiting"\n'
-    (worst, took), rows = greenlets.heard(process)
+    with greenlets.started(SET_UP + plain(code), file, 20) as process:
+        with locked(file):
+            assert process.stdout.readline() == '"waiting"\n'
+        (worst, took), rows = greenlets.heard(process)
     assert took > 0.3
     assert worst < 0.15
     assert rows == [[5]]
@@ -114,6 +114,7 @@ def test_a_locked_database_is_djangos_error_when_the_time_is_up(file):
 def test_who_is_thrown_out_while_waiting_leaves_the_connection_usable(file):
     code = """
     def write():
+        sql("SELECT n FROM t")
         begun = time.monotonic()
         try:
             with gevent.Timeout(0.1):
@@ -127,10 +128,10 @@ def test_who_is_thrown_out_while_waiting_leaves_the_connection_usable(file):
         tell(sql("SELECT n FROM t"))
     gevent.spawn(write).get()
     """
-    with locked(file):
-        process = greenlets.start(SET_UP + plain(code), file, 0.5)
-        assert [process.stdout.readline() for _ in range(2)] == ["true\n", "[[0]]\n"]
-    assert greenlets.heard(process) == [[[1]]]
+    with greenlets.started(SET_UP + plain(code), file, 0.5) as process:
+        with locked(file):
+            assert [process.stdout.readline() for _ in range(2)] == ["true\n", "[[0]]\n"]
+        assert greenlets.heard(process) == [[[1]]]
 
 
 def test_a_statement_that_fails_prints_nothing_of_what_it_was_given(file):
@@ -140,8 +141,8 @@ def test_a_statement_that_fails_prints_nothing_of_what_it_was_given(file):
     except OperationalError as error:
         tell(str(error))
     """
-    process = greenlets.start(SET_UP + plain(code), file, 5)
-    assert process.communicate(timeout=60) == ('"no such table: nowhere"\n', "")
+    with greenlets.started(SET_UP + plain(code), file, 5) as process:
+        assert process.communicate(timeout=60) == ('"no such table: nowhere"\n', "")
 
 
 def test_everything_django_asks_of_a_cursor_works(file):
