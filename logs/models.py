@@ -86,6 +86,12 @@ class RequestLog(models.Model):
     cost = models.DecimalField(max_digits=20, decimal_places=12, null=True, blank=True)
     currency = models.CharField(max_length=3, default="USD")
     pricing = models.CharField(max_length=16, choices=Pricing, default=Pricing.UNPRICED)
+    cost_lines = models.JSONField(default=list, blank=True)  # how the cost came about: logs/usage.py
+    price_source = models.CharField(max_length=ID, blank=True)  # the price list, or the override
+    repriced_at = models.DateTimeField(null=True, blank=True)
+    cost_first = models.DecimalField(  # before it was priced anew
+        max_digits=20, decimal_places=12, null=True, blank=True
+    )
 
     first_byte_ms = models.FloatField(null=True, blank=True)
     total_ms = models.FloatField(null=True, blank=True)

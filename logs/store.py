@@ -179,5 +179,6 @@ IN_SQLITE: dict[str, Callable[[Any], str]] = {
     "cost": str,
     "metadata": lambda value: orjson.dumps(value).decode(),
     "attempts": lambda value: orjson.dumps(value).decode(),
+    "cost_lines": lambda value: orjson.dumps(value).decode(),
     "ignored": lambda value: orjson.dumps(value).decode(),
 }

@@ -122,6 +122,10 @@ def unanswered(log: Mapping[str, Any], closed: Mapping[str, Any]) -> bool:
 
 
 def cost(log: Mapping[str, Any], used: Usage, spent: Spent) -> dict[str, Any]:
+    return priced(log, used, spent) | {"cost_lines": [], "price_source": ""}
+
+
+def priced(log: Mapping[str, Any], used: Usage, spent: Spent) -> dict[str, Any]:
     if spent is Spent.NOTHING:
         return {"cost": Decimal(0), "currency": "USD", "pricing": Pricing.FREE.value}
     unpriced = {"cost": None, "currency": "USD", "pricing": Pricing.UNPRICED.value}

@@ -23,7 +23,7 @@ def tell(value):
 
 @contextlib.contextmanager
 def started(code: str, *arguments: object) -> "Iterator[subprocess.Popen[str]]":
-    """The process, for as long as the block; what it tells comes out of `heard`, one value for each `tell`."""
+    """The process, until the block ends; what it tells comes out of `heard`, one value for each `tell`."""
     with subprocess.Popen(
         [
             sys.executable,
