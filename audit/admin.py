@@ -6,36 +6,23 @@ The table is never counted: pages go back some way, and filters and search find 
 import json
 from collections.abc import Iterator
 from datetime import UTC, timedelta
-from functools import cached_property
 from typing import Any
 
 from django.apps import apps
 from django.contrib import admin
-from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils import timezone
-from unfold.admin import ModelAdmin
 
 from audit import people
+from audit.lists import ListAdmin
 from audit.models import AuditEvent, AuditEventQuerySet, in_words
 from audit.states import kind_of
 
-REACHABLE = 10_000  # events by paging
 USUAL_DAYS = "7"
 SPANS = (("1", "Past day"), ("7", "Past 7 days"), ("30", "Past 30 days"), ("365", "Past year"))
 ALWAYS = ("all", "Any time")
-
-
-class Uncounted(Paginator):  # type: ignore[type-arg]
-    """Counts only as far as pages go."""
-
-    @cached_property
-    def count(self) -> int:
-        rows = self.object_list
-        assert isinstance(rows, QuerySet)
-        return rows.order_by()[:REACHABLE].count()
 
 
 class Span(admin.SimpleListFilter):
@@ -81,16 +68,13 @@ def is_audited(model: type[Model]) -> bool:
 
 
 @admin.register(AuditEvent)
-class AuditEventAdmin(ModelAdmin):
+class AuditEventAdmin(ListAdmin):
     list_display = ("when", "who", "actor_kind", "action", "what", "object", "address")
     list_filter = (Span, "actor_kind", "action", ObjectKind)
     search_fields = ("actor", "object")
     search_help_text = "How the name of who acted, or of what was changed, begins; or an object's id in full."
     ordering = ("-created_at", "-id")
     list_per_page = 50
-    show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER  # each would be a count of the table
-    paginator = Uncounted
     actions = None
     fieldsets = (
         (None, {"fields": ("sentence", "when", "table")}),

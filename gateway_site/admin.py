@@ -10,9 +10,9 @@ from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
-from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from audit.lists import ListAdmin
 from audit.trail import gathering
 
 admin.site.unregister((User, Group))
@@ -29,7 +29,7 @@ class Gathering(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(User)
-class Users(Gathering, UserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]  # unfold's way: two bases of one kind
+class Users(Gathering, UserAdmin, ListAdmin):  # type: ignore[misc, type-arg]  # unfold's way: two bases of one kind
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
@@ -40,5 +40,5 @@ class Users(Gathering, UserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]  
 
 
 @admin.register(Group)
-class Groups(Gathering, GroupAdmin, ModelAdmin):  # type: ignore[misc]
+class Groups(Gathering, GroupAdmin, ListAdmin):  # type: ignore[misc]
     pass

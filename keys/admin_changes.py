@@ -7,14 +7,14 @@ from typing import Any, cast
 
 from django.db.models import ForeignKey, Model, QuerySet
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin
 
+from audit.lists import ListAdmin
 from audit.trail import gathering
 from keys.changes import changing
 from keys.models.base import Visible
 
 
-class VisibleAdmin(ModelAdmin):
+class VisibleAdmin(ListAdmin):
     fixed: tuple[str, ...] = ()  # fields that are chosen when a row is made, and then stay
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:

@@ -3,39 +3,24 @@
 A search finds by how a name begins, which an index tells; choices are searched for, never listed.
 """
 
-from functools import cached_property, reduce
+from functools import reduce
 from operator import or_
 from typing import Any
 
-from django.core.paginator import Paginator
 from django.db import connections
 from django.db.models import ManyToManyField, Q, QuerySet
 from django.http import HttpRequest
 
 from keys.admin_changes import ChangingAdmin
 
-REACHABLE = 5000  # rows by paging; beyond, by search
 WITHIN = "in:"
 HELP = "How a name, slug or hint begins. In one workspace only: in:its-slug"
 AFTER_ALL = "\U0010ffff"
 
 
-class Bounded(Paginator):  # type: ignore[type-arg]
-    """Counts only as far as pages go."""
-
-    @cached_property
-    def count(self) -> int:
-        rows = self.object_list
-        assert isinstance(rows, QuerySet)
-        return rows.order_by()[:REACHABLE].count()
-
-
 class QuickAdmin(ChangingAdmin):
     """`search_fields` each have an index of their own."""
 
-    paginator = Bounded
-    show_full_result_count = False
-    list_per_page = 30
     search_help_text = HELP
 
     def get_search_results(

@@ -4,13 +4,16 @@ import re
 from typing import Any
 
 import pytest
-from django.contrib.admin import site
+from django.contrib.admin import ShowFacets, site
 from django.contrib.auth.models import User
-from django.db import connection
+from django.db import connection, connections, router
+from django.db.models import Model
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 
-from keys import admin_lists, crypto
+from audit import lists
+from keys import crypto
 from keys.models import ApiKey, Integration, VirtualKey, Workspace
 
 MANY = 400
@@ -65,11 +68,24 @@ def limited(sql: str) -> bool:
     return not any(re.match(rf"SCAN ({TABLES})\b", step) for step in steps)
 
 
+@pytest.mark.django_db(databases=["default", "logs"])
+@pytest.mark.parametrize("model", site._registry, ids=lambda model: model._meta.label)
+def test_no_list_of_the_admin_counts_its_table(model: type[Model], admin: Client) -> None:
+    rows = site._registry[model]
+    assert isinstance(rows, lists.ListAdmin)
+    assert (rows.show_full_result_count, rows.show_facets) == (False, ShowFacets.NEVER)
+    url = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+    with CaptureQueriesContext(connections[router.db_for_read(model)]) as asked:
+        assert admin.get(url).status_code == 200
+    counts = [query["sql"] for query in asked.captured_queries if "COUNT(" in query["sql"]]
+    assert [count for count in counts if " LIMIT " not in count] == []
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_list_reads_and_counts_no_more_than_it_shows(
     kind: str, admin: Client, many: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(admin_lists, "REACHABLE", 200)
+    monkeypatch.setattr(lists, "REACHABLE", 200)
     answer, whole = read_whole(admin, f"/admin/keys/{kind}/")
     assert whole == []
     assert answer.context["cl"].result_count == 200
