@@ -4,6 +4,7 @@ The lowest layer with an admin, so that the lists of all apps stand on it. Searc
 """
 
 from functools import cached_property
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.core.paginator import Paginator
@@ -26,7 +27,7 @@ class Uncounted(Paginator):  # type: ignore[type-arg]
 class ListAdmin(ModelAdmin):
     """Nothing is counted to its end: neither the rows, nor those found, nor those behind each filter."""
 
-    paginator: type[Paginator] = Uncounted  # type: ignore[type-arg]
+    paginator: "ClassVar[type[Paginator[Any]]]" = Uncounted
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     list_per_page = 30
