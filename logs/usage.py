@@ -12,8 +12,9 @@ from enum import Enum, auto
 from typing import Any
 
 from logs import estimates
-from logs.models import Outcome, Pricing, UsageSource
+from logs.models import Outcome, UsageSource
 from logs.segments import Body
+from prices.charging import UNPRICED, Price
 from prices.rates import price
 from providers.errors import Garbled, Unreachable
 from providers.types import Usage
@@ -122,16 +123,20 @@ def unanswered(log: Mapping[str, Any], closed: Mapping[str, Any]) -> bool:
 
 
 def cost(log: Mapping[str, Any], used: Usage, spent: Spent) -> dict[str, Any]:
-    return priced(log, used, spent) | {"cost_lines": [], "price_source": ""}
-
-
-def priced(log: Mapping[str, Any], used: Usage, spent: Spent) -> dict[str, Any]:
     if spent is Spent.NOTHING:
-        return {"cost": Decimal(0), "currency": "USD", "pricing": Pricing.FREE.value}
-    unpriced = {"cost": None, "currency": "USD", "pricing": Pricing.UNPRICED.value}
+        return told(Price(Decimal(0), "free"))
     if not used.total:
-        return unpriced
+        return told(UNPRICED)
     found = price(log["provider"], (log["model_answered"], log["model"]), used, log["created_at"])
-    if found.amount is None or found.amount >= MOST:
-        return unpriced
-    return {"cost": found.amount, "currency": "USD", "pricing": found.pricing}
+    return told(UNPRICED if found.amount is None or found.amount >= MOST else found)
+
+
+def told(found: Price) -> dict[str, Any]:
+    """A price as the columns have it."""
+    return {
+        "cost": found.amount,
+        "currency": "USD",
+        "pricing": found.pricing,
+        "cost_lines": found.lines,
+        "price_source": found.source,
+    }

@@ -21,6 +21,7 @@ from logs.ingester import Ingester
 from logs.journal import Writer
 from logs.lock import alone
 from logs.models import LogBody, LogMetadata, RequestLog
+from prices.rates import SOURCE
 
 pytestmark = pytest.mark.django_db(databases=["default", "logs"])
 
@@ -112,11 +113,20 @@ def test_usage_is_kept_by_kind_and_priced(writer, ingester):
     assert kinds == (1000, 2000, 300, 40)
     assert (log.total_tokens, log.usage_source) == (3340, "provider")
     assert (log.cost, log.currency, log.pricing) == (Decimal("0.000504"), "USD", "priced")
+    assert log.cost_lines[0] == {
+        "bucket": "input",
+        "tokens": 1000,
+        "per_million": "0.15",
+        "amount": "0.00015",
+    }
+    assert sum(Decimal(line["amount"]) for line in log.cost_lines) == log.cost
+    assert log.price_source == SOURCE
 
 
 def test_a_model_nobody_knows_the_price_of_costs_nobody_knows_what(writer, ingester):
     log = row(ingester, run(writer, closed={"model": "mine", "model_answered": "mine"}))
     assert (log.cost, log.pricing) == (None, "unpriced")
+    assert (log.cost_lines, log.price_source) == ([], "")
 
 
 def test_a_call_that_failed_used_nothing_and_says_why(writer, ingester):
