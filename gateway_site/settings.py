@@ -54,10 +54,11 @@ INSTALLED_APPS = [
     "gateway_site",
     "audit",
     "keys",
+    "prices",
     "logs",
 ]
 if sys.argv[1:2] == ["ingest_logs"]:  # it runs all day beside the workers and is to stay small
-    INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes", "audit", "keys", "logs"]
+    INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes", "audit", "keys", "prices", "logs"]
 
 MIDDLEWARE = [
     "gateway_site.health.Probes",
