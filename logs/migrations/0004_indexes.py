@@ -9,13 +9,6 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.CreateModel(
-            name="LogFloor",
-            fields=[
-                ("id", models.SmallIntegerField(primary_key=True, serialize=False)),
-                ("lowest", models.UUIDField()),
-            ],
-        ),
         migrations.RemoveIndex(
             model_name="requestlog",
             name="logs_by_trace",
