@@ -28,6 +28,7 @@ class Action(models.TextChoices):
     DELETE = "delete", "Deleted"
     ROTATE = "rotate", "Secret replaced"
     RESEAL = "reseal", "Secret sealed anew"
+    FORGET = "forget", "Old secret ended"
     PUBLISH = "publish", "Published"
     EXPORT = "export", "Exported"
     MANAGE = "manage", "Managed"
@@ -35,13 +36,22 @@ class Action(models.TextChoices):
     SIGN_IN = "sign_in", "Signed in"
     SIGN_IN_FAILED = "sign_in_failed", "Sign-in failed"
     SIGN_OUT = "sign_out", "Signed out"
+    PASSWORD_FAILED = "password_failed", "Password change failed"
+    LIFT = "lift", "Pause lifted"
+    PRUNE = "prune", "Pruned"
 
 
-SAID = {Action.ROTATE: "replaced the secret of", Action.RESEAL: "sealed anew the secret of"}
+SAID = {
+    Action.ROTATE: "replaced the secret of",
+    Action.RESEAL: "sealed anew the secret of",
+    Action.FORGET: "ended the old secret of",
+    Action.LIFT: "lifted",
+}
 SAID_ALONE = {
     Action.SIGN_IN: "signed in",
     Action.SIGN_IN_FAILED: "failed to sign in",
     Action.SIGN_OUT: "signed out",
+    Action.PASSWORD_FAILED: "gave a wrong password to change their own",
 }
 
 

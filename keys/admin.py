@@ -9,6 +9,7 @@ from django.utils import timezone
 from unfold.widgets import INPUT_CLASSES
 
 from keys.admin_changes import ChangingAdmin, ReadOnlyAdmin
+from keys.admin_endings import EndingAdmin
 from keys.admin_lists import QuickAdmin
 from keys.admin_tokens import TokenAdmin
 from keys.changes import change_all, changing
@@ -79,8 +80,9 @@ class ProviderFilter(admin.SimpleListFilter):
 
 
 @admin.register(Integration)
-class IntegrationAdmin(TestedAdmin):
+class IntegrationAdmin(EndingAdmin, TestedAdmin):  # type: ignore[misc]  # unfold's base, seen from two sides
     form = IntegrationForm
+    change_form_outer_after_template = "keys/integration.html"
     list_display = ("name", "slug", "provider", "workspace", "hint", "active")
     list_filter = (ProviderFilter, "active")
     list_select_related = ("workspace",)

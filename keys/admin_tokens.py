@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 from unfold.widgets import INPUT_CLASSES
 
 from keys import shown_once
-from keys.admin_lists import QuickAdmin
+from keys.admin_endings import EndingAdmin
 from keys.creation import rotate_api_key
 from keys.models import ApiKey
 
@@ -26,7 +26,7 @@ TRANSITIONS = {
 }
 
 
-class TokenAdmin(QuickAdmin):
+class TokenAdmin(EndingAdmin):
     """Of API keys: a new token goes to a page of its own."""
 
     change_form_outer_after_template: Any = "keys/rotate.html"
@@ -57,7 +57,7 @@ class TokenAdmin(QuickAdmin):
 
     def token(self, request: HttpRequest, pk: UUID) -> TemplateResponse:
         """Shows the new token, this once. Raises Http404, PermissionDenied."""
-        key, token = self.key(request, pk), shown_once.take(request.session, pk)
+        key, token = self.row(request, pk), shown_once.take(request.session, pk)
         if not token and not self.has_view_permission(request, key):
             raise PermissionDenied
         context = {
@@ -72,7 +72,7 @@ class TokenAdmin(QuickAdmin):
 
     def rotate(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         """Gives the key a new token. Raises Http404, PermissionDenied."""
-        key = self.key(request, pk)
+        key: ApiKey = self.row(request, pk)
         if not self.has_change_permission(request, key):
             raise PermissionDenied
         transition, _ = TRANSITIONS.get(request.POST.get("transition", ""), TRANSITIONS["30m"])
@@ -83,9 +83,3 @@ class TokenAdmin(QuickAdmin):
             return redirect(reverse("admin:keys_apikey_change", args=[pk]))
         shown_once.keep(request.session, key, token)
         return redirect("admin:keys_apikey_token", pk)
-
-    def key(self, request: HttpRequest, pk: UUID) -> ApiKey:
-        key: ApiKey | None = self.get_queryset(request).filter(pk=pk).first()
-        if key is None:
-            raise Http404
-        return key

@@ -20,6 +20,7 @@ from providers.catalog import PROVIDERS
 SCRIPT = forms.Script("keys/provider_settings.js", defer=True)
 GRACE = {"": None, "1h": timedelta(hours=1), "24h": timedelta(hours=24), "7d": timedelta(days=7)}
 GRACE_CHOICES = [("", "at once"), ("1h", "after 1 hour"), ("24h", "after 24 hours"), ("7d", "after 7 days")]
+KEPT = ("kept", "at once; the one before it stays until its time is up")
 ONE_WAY = "Choose a provider and paste its key, or choose an integration further down."
 NOT_BOTH = "Choose either a provider with its key, or an integration: not both."
 NOT_TO_ANOTHER_HOST = "The secret before is not sent to another host: with a new one it ends at once."
@@ -71,6 +72,9 @@ class IntegrationForm(WithSettings, forms.ModelForm):  # type: ignore[type-arg, 
             return
         if "secret" in self.fields:
             self.fields["secret"].help_text = self.told_of_secret()
+        grace = self.fields.get("grace")
+        if isinstance(grace, forms.ChoiceField) and self.instance.in_transition:
+            grace.choices, grace.initial = [KEPT, *GRACE_CHOICES], KEPT[0]
         self.keep_settings_of(self.instance.provider, self.instance.settings)
 
     def told_of_secret(self) -> str:
@@ -87,15 +91,16 @@ class IntegrationForm(WithSettings, forms.ModelForm):  # type: ignore[type-arg, 
         )
         if (lent := self.cleaned_data.get("lent_to")) is not None:
             self.instance.lending = [workspace.pk for workspace in lent]
+        grace = self.cleaned_data.get("grace", "")
         moved = bool(self.instance.sealed_secret) and "custom_host" in self.changed_data
-        if moved and self.cleaned_data.get("grace"):
+        if moved and GRACE.get(grace):
             raise ValidationError({"grace": NOT_TO_ANOTHER_HOST})
         if moved:
             self.instance.forget_previous()
         secret = self.cleaned_data.get("secret")
         if secret or (secret == "" and not self.instance.sealed_secret):
-            grace = GRACE[self.cleaned_data.get("grace", "")]
-            self.instance.hold(secret, timezone.now() + grace if grace else None)
+            until = timezone.now() + time if (time := GRACE.get(grace)) else None
+            self.instance.hold(secret, until, keep_previous=grace == KEPT[0])
         return cleaned
 
 

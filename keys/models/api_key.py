@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from keys import scopes, tokens
-from keys.models.base import Row, Used, by_beginning
+from keys.models.base import Row, Used, by_beginning, by_end_of_transition
 from keys.models.workspace import Workspace
 
 
@@ -36,6 +36,7 @@ def default_scopes() -> list[str]:
 
 class ApiKey(Row):
     kind = "api_key"
+    OF_PREVIOUS = ("previous_digest", "previous_until")
 
     name = models.CharField(max_length=255)
     description = models.TextField(blank=True)
@@ -71,7 +72,7 @@ class ApiKey(Row):
     class Meta:
         verbose_name = "API key"
         ordering = ["name"]
-        indexes = by_beginning("api_key", "name", "hint")
+        indexes = [*by_beginning("api_key", "name", "hint"), by_end_of_transition("api_key")]
         constraints = [
             models.CheckConstraint(
                 condition=Q(type=KeyType.ORGANISATION, workspace=None)
@@ -116,6 +117,10 @@ class ApiKey(Row):
             raise ValidationError("This key is being rotated: both of its tokens work until the first ends.")
         self.previous_digest, self.previous_until = self.digest, until
         return self.assign_token()
+
+    def forget_previous(self) -> None:
+        """End the transition from the token before. The row is not saved."""
+        self.previous_digest = self.previous_until = None
 
     @property
     def in_transition(self) -> bool:

@@ -54,3 +54,10 @@ def by_beginning(model: str, *fields: str) -> list[models.Index]:
             for field in fields
         ),
     ]
+
+
+def by_end_of_transition(model: str) -> models.Index:
+    """An index of the few rows that still keep the credential before their present one."""
+    return models.Index(
+        fields=["previous_until"], condition=Q(previous_until__isnull=False), name=f"{model}_in_transition"
+    )

@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from keys import crypto, hosts, tokens
-from keys.models.base import SLUG, Row, Visible, by_beginning
+from keys.models.base import SLUG, Row, Visible, by_beginning, by_end_of_transition
 from keys.models.workspace import Workspace
 from providers.catalog import PROVIDERS
 from providers.types import Credential
@@ -36,6 +36,7 @@ class IntegrationQuerySet(Visible["Integration"]):
 
 class Integration(Row):
     kind = "integration"
+    OF_PREVIOUS = ("sealed_previous_secret", "previous_until")
 
     name = models.CharField(max_length=255)
     slug = models.CharField(max_length=255, validators=[SLUG])
@@ -72,7 +73,7 @@ class Integration(Row):
 
     class Meta:
         ordering = ["name"]
-        indexes = by_beginning("integration", "name", "slug")
+        indexes = [*by_beginning("integration", "name", "slug"), by_end_of_transition("integration")]
         constraints = [
             models.UniqueConstraint(fields=["workspace", "slug"], name="integration_slug_in_workspace"),
             models.UniqueConstraint(
@@ -103,16 +104,24 @@ class Integration(Row):
         if wrong:
             raise ValidationError(wrong)
 
-    def hold(self, secret: str, previous_until: datetime | None = None) -> None:
+    def hold(
+        self, secret: str, previous_until: datetime | None = None, *, keep_previous: bool = False
+    ) -> None:
         """Keep `secret`, sealed; the one before stays usable until `previous_until`. The row is not saved.
 
-        "" is for a server that asks for none. Raises ValidationError for what no header can carry.
+        `keep_previous`: in a transition the one before stays as it is, and the present one ends at once, as
+        one that was mistyped should. "" is for a server that asks for none. Raises ValidationError for what
+        no header can carry.
         """
         if secret and not SECRET.fullmatch(secret):
             raise ValidationError({"secret": UNSENDABLE})
-        before = self.sealed_secret if previous_until else ""
-        self.sealed_previous_secret = crypto.seal(crypto.unseal(before)) if before else ""
-        self.previous_until = previous_until if before else None
+        before, until = self.sealed_secret if previous_until else "", previous_until
+        if keep_previous and self.in_transition:
+            before, until = self.sealed_previous_secret, self.previous_until
+        if before and (plain := crypto.unseal(before)) != secret:
+            self.sealed_previous_secret, self.previous_until = crypto.seal(plain), until
+        else:
+            self.forget_previous()
         self.sealed_secret, self.key_id = crypto.seal(secret), crypto.key_id()
         self.hint = tokens.hint(secret) if secret else KEYLESS
 
