@@ -19,6 +19,7 @@ from logs.reader import Call, Journal
 from logs.rows import Rows, rows
 from logs.segments import Record
 from logs.store import Away, Store, set_aside
+from prices.book import NotRead, PriceBook
 
 BATCH_ROWS, BATCH_BYTES = 200, 1 << 20
 EVERY_SECONDS = 0.5
@@ -36,6 +37,7 @@ class Ingester:
         self.journal = Journal(folder)
         self.store = Store(folder / "refused")
         self.known, self.last_used = KnownModels(), LastUsed()
+        self.prices = PriceBook()
 
     def run(self, *, service: bool) -> None:
         """Twice a second. Unless a service, it ends when nothing is left and nobody writes."""
@@ -54,12 +56,15 @@ class Ingester:
 
     def look(self) -> None:
         """What came since the last look goes into the database; what is done with is removed."""
+        if not self.insisting(self.prices.look):
+            return
         for batch in batches(self.told(self.journal.calls())):
             if not self.insisting(lambda batch=batch: self.store.write(batch)):  # type: ignore[misc]
                 return
             self.last_used.note(row.log for row in batch)
             self.known.note(batch)
             self.known.tell()
+            self.prices.look()
         self.journal.tidy()
         self.last_used.tell()
 
@@ -67,7 +72,7 @@ class Ingester:
         """The rows of calls. A call no row can be made of is set aside like one the database refuses."""
         for call in calls:
             try:
-                yield rows(call)
+                yield rows(call, self.prices.price)
             except Exception as error:  # noqa: BLE001  # whatever it is, calls behind it are not to wait
                 reason = f"{type(error).__name__}: {error}"
                 if not self.insisting(lambda call=call, reason=reason: self.set_aside(call, reason)):  # type: ignore[misc]
@@ -83,7 +88,7 @@ class Ingester:
         while True:
             try:
                 act()
-            except Away as away:
+            except (Away, NotRead) as away:
                 if not waited:
                     logger.warning("The log waits in the journal: %s", away)
                 waited = True

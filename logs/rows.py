@@ -18,7 +18,8 @@ from logs.ids import minted_at
 from logs.models import ID, LONG, MESSAGE, NAME, NAMED, Outcome
 from logs.reader import Call
 from logs.segments import Body, Record
-from logs.usage import LARGEST, count, usage
+from logs.usage import LARGEST, Pricer, count, usage
+from prices import rates
 
 Row = dict[str, Any]
 
@@ -74,8 +75,8 @@ class Rows:
         return sum(len(body["content"]) for body in self.bodies)
 
 
-def rows(call: Call) -> Rows:
-    """What is stored of `call`."""
+def rows(call: Call, price: Pricer = rates.price) -> Rows:
+    """What is stored of `call`, priced by the list alone or by what `price` knows beside it."""
     opened, closed = facts(call.opened), facts(call.closed)
     bodies = {body.kind: body for record in (call.opened, call.closed) if record for body in record.bodies}
     metadata = texts(opened.get("metadata"))
@@ -87,7 +88,7 @@ def rows(call: Call) -> Rows:
     log["model"] = text(closed.get("model") or opened.get("model"), NAME)
     log["stream"] = bool(opened.get("stream"))
     log |= ending(call, closed)
-    log |= usage(log, opened, closed, bodies)
+    log |= usage(log, opened, closed, bodies, price)
     listed = list(closed.get(LISTED) or ())
     return Rows(log, [stored(call.id, body) for body in bodies.values()], searchable(log, metadata), listed)
 

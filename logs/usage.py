@@ -5,8 +5,9 @@ or the provider only said that something was wrong; one whose usage can be estim
 that may have used much, of which we saw nothing. The last is unpriced, which is not free.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
+from datetime import datetime
 from decimal import Decimal
 from enum import Enum, auto
 from typing import Any
@@ -14,16 +15,18 @@ from typing import Any
 from logs import estimates
 from logs.models import Outcome, UsageSource
 from logs.segments import Body
+from prices import rates
 from prices.charging import UNPRICED, Price
-from prices.rates import price
 from providers.errors import Garbled, Unreachable
 from providers.types import Usage
 
 LARGEST = 2**53  # a count beyond is no count, and JSON would not carry it
 MOST = Decimal(10) ** 8  # dollars the column holds
+NO_COST = Price(Decimal(0), "free")
 BUCKETS = tuple(field.name for field in fields(Usage))
 CLOCK, CLOCK_STATUS = "timeout_error", 408  # how calls end that a clock of ours ended; providers say it too
 BROKEN = {Unreachable.code, Garbled.code, "incomplete_response"}  # an answer may have been on its way
+Pricer = Callable[[str, Sequence[str], Usage, datetime], Price]  # prices/book.py, or the list alone
 BEGUN = {Outcome.TRUNCATED, Outcome.ABANDONED, Outcome.INTERRUPTED}
 
 
@@ -41,12 +44,16 @@ FREE = ("/messages/count_tokens", "/moderations", "/files")  # at OpenAI and Ant
 
 
 def usage(
-    log: Mapping[str, Any], opened: Mapping[str, Any], closed: Mapping[str, Any], bodies: Mapping[str, Body]
+    log: Mapping[str, Any],
+    opened: Mapping[str, Any],
+    closed: Mapping[str, Any],
+    bodies: Mapping[str, Body],
+    price: Pricer = rates.price,
 ) -> dict[str, Any]:
     """The columns of usage and cost; `log` has all others, `opened` and `closed` are the call's facts."""
     used, source, spent = counted(log, opened, closed, bodies)
     row = {f"{bucket}_tokens": getattr(used, bucket) for bucket in BUCKETS}
-    return row | {"total_tokens": used.total, "usage_source": source.value} | cost(log, used, spent)
+    return row | {"total_tokens": used.total, "usage_source": source.value} | cost(log, used, spent, price)
 
 
 def counted(
@@ -122,13 +129,18 @@ def unanswered(log: Mapping[str, Any], closed: Mapping[str, Any]) -> bool:
     return bool(log["error_type"] == CLOCK and log["status"] == CLOCK_STATUS)
 
 
-def cost(log: Mapping[str, Any], used: Usage, spent: Spent) -> dict[str, Any]:
+def cost(log: Mapping[str, Any], used: Usage, spent: Spent, price: Pricer) -> dict[str, Any]:
     if spent is Spent.NOTHING:
-        return told(Price(Decimal(0), "free"))
+        return told(NO_COST)
     if not used.total:
         return told(UNPRICED)
+    return told(priced(log, used, price))
+
+
+def priced(log: Mapping[str, Any], used: Usage, price: Pricer) -> Price:
+    """What tokens cost when they were used, by the model that answered, else the one that was asked."""
     found = price(log["provider"], (log["model_answered"], log["model"]), used, log["created_at"])
-    return told(UNPRICED if found.amount is None or found.amount >= MOST else found)
+    return UNPRICED if found.amount is None or found.amount >= MOST else found
 
 
 def told(found: Price) -> dict[str, Any]:
