@@ -17,8 +17,11 @@ $(NODE_PACKAGES): tests/node/package-lock.json
 # A set of test cases is to have one order in every process.
 test: $(NODE_PACKAGES) ## every test; names those that need something this machine lacks
 	@$(PYTHON) scripts/set_up.py requirements-dev.txt
-	@PYTHONHASHSEED=0 $(BIN)/python -m pytest -n auto --dist loadfile -m "not timed" && others=0 || others=$$?; \
-	$(BIN)/python -m pytest -m timed && exit $$others
+	@export PYTHONHASHSEED=0; failed=0; \
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not timed and not alone" || failed=1; \
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "timed and not alone" || failed=1; \
+	$(BIN)/python -m pytest -m alone || failed=1; \
+	exit $$failed
 
 check: ## format, lint, types, missing migrations, then the tests: what .ci/run runs
 	@$(PYTHON) scripts/set_up.py requirements-dev.txt

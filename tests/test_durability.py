@@ -19,7 +19,7 @@ from tests import postgres, processes, workers
 from tests.load import Load, accounted
 from tests.servers import Kind, events, new_trace, question, within
 
-pytestmark = [pytest.mark.server, pytest.mark.timed]
+pytestmark = [pytest.mark.server, pytest.mark.alone]
 
 OUTAGE = 8.0  # seconds
 

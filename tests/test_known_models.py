@@ -481,7 +481,7 @@ def postgres(yard, tmp_path, monkeypatch):
 
 
 @pytest.mark.server
-@pytest.mark.timed
+@pytest.mark.alone
 def test_a_worker_builds_long_lists_without_holding_its_loop_or_importing_prices(postgres):
     (total, entries, priced, late, imported), learnt = greenlets.told(SERVED)
     assert total == entries == 3 * 1500 + priced

@@ -17,7 +17,7 @@ import pytest
 from tests import processes
 from tests.servers import CHAT, SANDBOX_KEY, Kind, question
 
-pytestmark = [pytest.mark.server, pytest.mark.timed]
+pytestmark = [pytest.mark.server, pytest.mark.alone]
 
 BOUND = 250  # ms
 UNKNOWN = ["gh-" + letter * 43 for letter in "abcdefgh"]

@@ -10,7 +10,7 @@ import pytest
 from tests.own_provider import DONE, OPENING, SSE, chunk
 from tests.servers import CHAT, SANDBOX_KEY, Kind, new_trace, question
 
-pytestmark = [pytest.mark.server, pytest.mark.timed]
+pytestmark = [pytest.mark.server, pytest.mark.alone]
 
 BOUND = 300  # ms the loop may be held on a machine that others share; unmended it is seconds
 

@@ -9,7 +9,7 @@ import pytest
 from tests import processes
 from tests.servers import KINDS
 
-pytestmark = [pytest.mark.server, pytest.mark.timed]
+pytestmark = [pytest.mark.server, pytest.mark.alone]
 
 
 @pytest.fixture(scope="module")
