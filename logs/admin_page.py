@@ -1,87 +1,159 @@
-"""The page of one call in the admin: what is on record of it, with its bodies, all of it as text."""
+"""The page of one call in the admin: its story, laid out to be read, all of it as text.
+
+What the bodies say is logs/story's, what the row says in words logs/wording.py's. Every fragment is rendered
+by itself, with turns for the calls beside it between two, and leaves through one door (`shown`), where
+characters that nobody would see are made visible.
+"""
 
 import zlib
+from collections.abc import Iterable, Iterator
 from typing import Any
+from urllib.parse import urlencode
 
-from django.contrib import admin
-from django.utils.html import format_html, format_html_join
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
 from django.utils.safestring import SafeString
 
+from keys.admin_changes import ReadOnlyAdmin
+from logs import wording
 from logs.models import BodyKind, LogBody, RequestLog
+from logs.story import reading, timeline
+from logs.story.turns import in_turns
+from logs.story.values import Told
+from logs.story.visible import visible
 
-SHOWN = 1 << 20  # bytes of a body
-ORDER = {kind: place for place, kind in enumerate(BodyKind.values)}
+SHOWN = 256 << 10  # characters of a body, as it is
+READ = 1 << 20  # bytes of a body
+TITLES = {
+    BodyKind.REQUEST: "The request, as the client sent it",
+    BodyKind.SENT: "The request, as it went to the provider",
+    BodyKind.RECEIVED: "The answer, as it came from the provider",
+    BodyKind.RESPONSE: "The answer, as it went to the client",
+}
 
 
-class CallPage:
-    fieldsets: Any = (
-        (None, {"fields": ("id", "created_at", "outcome", "status", "finish")}),
-        ("Error", {"fields": ("error_type", "error_code", "error_message")}),
-        (
-            "Who",
-            {
-                "fields": (
-                    ("organisation", "workspace", "workspace_id"),
-                    ("api_key", "api_key_id"),
-                    ("client_address", "sdk"),
-                    "metadata",
-                )
-            },
-        ),
-        (
-            "What",
-            {
-                "fields": (
-                    ("method", "endpoint", "fn"),
-                    ("dialect", "stream"),
-                    ("virtual_key", "virtual_key_id", "integration"),
-                    ("provider", "model", "model_answered"),
-                    "attempts",
-                    ("retry_count", "option_index", "cache_status"),
-                    "ignored",
-                )
-            },
-        ),
-        (
-            "Usage and cost",
-            {
-                "fields": (
-                    ("usage_source", "total_tokens"),
-                    ("input_tokens", "cache_read_tokens", "cache_write_tokens", "audio_input_tokens"),
-                    ("output_tokens", "reasoning_tokens", "audio_output_tokens"),
-                    ("cost_usd", "pricing"),
-                )
-            },
-        ),
-        ("Time", {"fields": (("first_byte_ms", "total_ms", "gateway_ms"),)}),
-        ("Trace", {"fields": ("trace_id", ("span_id", "span_name", "parent_span_id"))}),
-        ("Bodies", {"fields": ("bodies",)}),
-    )
-    readonly_fields: Any = ("cost_usd", "bodies")
+class CallPage(ReadOnlyAdmin):
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """To look at, for those who may."""
+        if request.method not in ("GET", "HEAD") or not self.has_view_permission(request):
+            raise PermissionDenied
+        log = self.get_object(request, object_id)
+        if log is None:
+            self.message_user(request, "There is no such request, or not any more.", messages.WARNING)
+            return redirect("admin:logs_requestlog_changelist")
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "original": log,
+            "title": "Request",
+            "subtitle": str(log.id),
+            "fragments": in_turns(fragments(log)),
+            **(extra_context or {}),
+        }
+        request.current_app = self.admin_site.name
+        return TemplateResponse(request, "logs/call.html", context)
 
     @admin.display(description="cost (USD)")
     def cost_usd(self, log: RequestLog) -> str:
         return "unknown" if log.cost is None else f"{log.cost.normalize():f}"
 
-    @admin.display(description="")
-    def bodies(self, log: RequestLog) -> SafeString:
-        """Each body as text between tags of ours: what a model or a client wrote is never markup."""
-        kept = sorted(LogBody.objects.filter(log=log.id), key=lambda body: ORDER.get(body.kind, len(ORDER)))
-        if not kept:
-            return format_html("{}", "No body was kept.")
-        return format_html_join(
-            "", "<h3>{}</h3><pre style='{}'>{}</pre>", ((title(b), WRAPPED, text(b)) for b in kept)
-        )
+
+def fragments(log: RequestLog) -> Iterator[SafeString]:
+    """The page from top to bottom."""
+    kept = {body.kind: body for body in LogBody.objects.filter(log=log.id)}
+    bodies = {kind: kept[kind] for kind in BodyKind if kind in kept}
+    yield shown(
+        "head", log=log, sentence=wording.sentence(log), people=people(log), what=what(log), ids=ids(log)
+    )
+    yield from conversation(log, bodies)
+    yield shown("times", log=log, times=timeline.times(log.first_byte_ms, log.total_ms, log.gateway_ms))
+    yield shown("attempts", log=log, attempts=timeline.attempts(log.attempts, log.total_ms))
+    yield shown("cost", log=log, **costs(log))
+    yield from raw(bodies)
 
 
-WRAPPED = "white-space: pre-wrap; overflow-wrap: anywhere"
+def shown(name: str, **context: Any) -> SafeString:
+    """A fragment as it stands in the page: escaped by its template, and with nothing in it unseen."""
+    return SafeString(visible(render_to_string(f"logs/call/{name}.html", context)))
 
 
-def title(body: LogBody) -> str:
-    cut = ", cut" if body.cut else ""
-    return f"{body.kind} ({body.size:,} bytes{cut})"
+def ids(log: RequestLog) -> list[tuple[str, str, str]]:
+    """What the call is known by: each with its name and, where others share it, the list of those."""
+    return [
+        ("Log id", str(log.id), ""),
+        ("Trace", log.trace_id, urlencode({"q": log.trace_id})),
+        ("Span", " ".join(filter(None, (log.span_name, log.span_id))), ""),
+        ("Parent span", log.parent_span_id, ""),
+    ]
 
 
-def text(body: LogBody) -> str:
-    """The body, read as UTF-8; what is none shows as such."""
-    return zlib.decompressobj().decompress(bytes(body.content), SHOWN).decode(errors="replace")
+def people(log: RequestLog) -> list[tuple[str, str, str]]:
+    return [
+        ("Workspace", log.workspace, ""),
+        ("API key", log.api_key, ""),
+        ("Address", log.client_address, ""),
+        ("Client", log.sdk, ""),
+    ]
+
+
+def what(log: RequestLog) -> list[tuple[str, str, str]]:
+    answered = log.model_answered if log.model_answered != log.model else ""
+    return [
+        ("Call", f"{log.method} {log.endpoint}{', streamed' if log.stream else ''}", ""),
+        ("Virtual key", log.virtual_key, ""),
+        ("Integration", log.integration, ""),
+        ("Model asked", log.model, ""),
+        ("Model that answered", answered, ""),
+        ("Target", log.option_index, ""),
+        ("Cache", log.cache_status if log.cache_status != "DISABLED" else "", ""),
+    ]
+
+
+def conversation(log: RequestLog, bodies: dict[BodyKind, LogBody]) -> Iterator[SafeString]:
+    """What the client and the provider said to each other, in the client's words."""
+    words = reading.speech(log.dialect, log.endpoint)
+    if not bodies:
+        yield shown("none")
+        return
+    for kind, read in ((BodyKind.REQUEST, reading.request), (BodyKind.RESPONSE, reading.answer)):
+        if body := bodies.get(kind):
+            yield from laid_out(TITLES[kind], read(words, content(body), cut=body.cut))
+    for kind in (BodyKind.SENT, BodyKind.RECEIVED):
+        if body := bodies.get(kind):
+            told = reading.plain(content(body), cut=body.cut)
+            yield shown("between", title=TITLES[kind], told=told)
+
+
+def laid_out(title: str, told: Told) -> Iterator[SafeString]:
+    """One body: its turns, and what is said beside them."""
+    yield shown("title", title=title, told=told)
+    yield from (shown("turn", turn=turn) for turn in told.turns)
+    yield shown("beside", told=told)
+
+
+def costs(log: RequestLog) -> dict[str, Any]:
+    return {
+        "used": list(wording.used(log)),
+        "lines": wording.bill(log),
+        "total": wording.money(log.cost),
+        "why": wording.why(log),
+        "repriced": wording.repriced(log),
+    }
+
+
+def raw(bodies: dict[BodyKind, LogBody]) -> Iterable[SafeString]:
+    """Each body as it is."""
+    for kind, body in bodies.items():
+        text = content(body).decode("utf-8", "replace")
+        left_out = max(len(text) - SHOWN, 0)
+        yield shown("raw", title=TITLES[kind], body=body, text=text[:SHOWN], left_out=left_out)
+
+
+def content(body: LogBody) -> bytes:
+    return zlib.decompressobj().decompress(bytes(body.content), READ)

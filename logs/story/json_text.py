@@ -1,0 +1,102 @@
+"""JSON to be read: indented, and where it is large, folded.
+
+Bounded whatever the value: so many folds, so deep, so many characters of each text.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+
+from logs.story.values import JSON, TEXT, Piece, shortened
+
+SHORT = 400  # characters that stand without being folded
+DEEP = 5  # folds within folds
+MEMBERS = 60  # of one object or list
+FOLDS = 200  # of one value
+INDENTED = 2 * TEXT  # characters beyond which to indent is to waste
+
+
+def pretty(value: Any) -> str:
+    """A value as indented JSON; a long one as it is written shortest, since it will be cut."""
+    compact = dumped(value)
+    if len(compact) > INDENTED or not isinstance(value, dict | list):
+        return compact
+    try:
+        return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+    except TypeError:
+        return compact  # what orjson refuses is rare, and json takes long to indent
+
+
+def dumped(value: Any) -> str:
+    """A value as compact JSON; one that is nested beyond measure as what it is."""
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:
+        pass
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except RecursionError:
+        return f"{summary(value)}, nested too deeply to be shown here"
+
+
+def folded(value: Any) -> tuple[Piece, ...]:
+    """A value as pieces: short members as lines of text, long ones each under a title of its own."""
+    return tuple(Folding().pieces(value, 0))
+
+
+class Folding:
+    """One value on its way; knows how many folds are left."""
+
+    def __init__(self) -> None:
+        self.left = FOLDS
+
+    def pieces(self, value: Any, depth: int) -> Iterator[Piece]:
+        if (
+            not isinstance(value, dict | list)
+            or depth >= DEEP
+            or self.left <= 0
+            or len(dumped(value)) <= SHORT
+        ):
+            yield stretch(value if isinstance(value, str) else pretty(value))
+            return
+        lines: list[str] = []
+        for name, member in members(value):
+            short = dumped(member)
+            if len(short) <= SHORT:
+                lines.append(f"{name}: {short}")
+                continue
+            if lines:
+                yield stretch("\n".join(lines))
+            lines = []
+            self.left -= 1
+            yield Piece(f"{name}: {summary(member)}", pieces=tuple(self.pieces(member, depth + 1)))
+        if len(value) > MEMBERS:
+            lines.append(f"… and {len(value) - MEMBERS:,} more")
+        if lines:
+            yield stretch("\n".join(lines))
+
+
+def members(value: JSON | list[Any]) -> Iterator[tuple[str, Any]]:
+    """The first members of an object or a list, each with its name or place."""
+    named = value.items() if isinstance(value, dict) else enumerate(value)
+    for (name, member), _ in zip(named, range(MEMBERS), strict=False):
+        yield shortened(str(name), SHORT)[0], member
+
+
+def stretch(text: str) -> Piece:
+    shown, left_out = shortened(text)
+    return Piece(text=shown, left_out=left_out)
+
+
+def summary(value: Any) -> str:
+    """What a value is, in a few words."""
+    match value:
+        case dict():
+            return f"an object of {len(value):,}"
+        case list():
+            return f"a list of {len(value):,}"
+        case str():
+            return f"a text of {len(value):,} characters"
+    return "a value"
