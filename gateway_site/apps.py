@@ -1,6 +1,6 @@
-"""The project as an app of its own, for its page of documentation and its system checks."""
+"""The project as an app of its own, for its pages and its system checks."""
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 
 
 class SiteConfig(AppConfig):
@@ -12,3 +12,4 @@ class SiteConfig(AppConfig):
         from gateway_site.connections import drop_signals
 
         drop_signals()
+        apps.get_app_config("auth").verbose_name = "People"

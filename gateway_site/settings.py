@@ -28,6 +28,7 @@ TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
 # The way of a call. Sizes in the unit of their name, times in seconds.
 MAX_BODY_MB = env.number("MAX_BODY_MB", 64, least=0.001)
 LOG_BODY_KB = env.number("LOG_BODY_KB", 256)
+LOG_RETENTION_DAYS = env.whole("LOG_RETENTION_DAYS", 0, most=36_500)
 CONNECT_SECONDS = env.number("CONNECT_SECONDS", 5, least=0.1)
 FIRST_BYTE_SECONDS = env.number("FIRST_BYTE_SECONDS", 600, least=0.1)
 BETWEEN_EVENTS_SECONDS = env.number("BETWEEN_EVENTS_SECONDS", 300, least=0.1)
@@ -43,6 +44,7 @@ SANDBOX_KEY = "sk-sandbox-" + hmac.new(SECRET_KEY.encode(), b"sandbox", hashlib.
 SANDBOX_URL = env.text("SANDBOX_URL", f"{SITE}/sandbox")
 
 INSTALLED_APPS = [
+    "gateway_site",  # its templates come before Unfold's
     "unfold",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -51,7 +53,6 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "rest_framework",
-    "gateway_site",
     "audit",
     "keys",
     "prices",
@@ -124,6 +125,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 PASSWORD_HASHERS = ["gateway_site.hashing.OffTheLoop"]
 
 LANGUAGE_CODE = "en-us"
+FORMAT_MODULE_PATH = "gateway_site.formats"
 TIME_ZONE = "UTC"
 USE_TZ = True
 
@@ -170,6 +172,8 @@ UNFOLD = {
     "SHOW_VIEW_ON_SITE": False,
     "LOGIN": {"form": "gateway_site.signing_in.SignInForm"},
     "COLORS": "gateway_site.csp.in_no_page",
-    "STYLES": [f"{STATIC_URL}gateway_site/colors.css"],
+    "DASHBOARD_CALLBACK": "gateway_site.overview.overview",
+    "SIDEBAR": {"navigation": "gateway_site.navigation.sidebar"},
+    "STYLES": [f"{STATIC_URL}gateway_site/{name}.css" for name in ("colors", "admin")],
     "SCRIPTS": [f"{STATIC_URL}gateway_site/expressions.js"],
 }
