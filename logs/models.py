@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import Q
 
 from keys.models.base import Visible
+from logs.ids import new_id
 
 ID, NAME, LONG, NAMED = 64, 255, 1024, 128  # lengths: an id, a name, a path, a metadata key or value
 MESSAGE = 4096
@@ -193,3 +194,57 @@ class LogFloor(models.Model):
 
     def __str__(self) -> str:
         return str(self.lowest)
+
+
+class UnpricedModel(models.Model):
+    """The calls of a day, in UTC, that used tokens of a model without a price; kept by logs/unpriced.py."""
+
+    pk = models.CompositePrimaryKey("day", "provider", "model")
+    day = models.DateField()
+    provider = models.CharField(max_length=NAME)
+    model = models.CharField(max_length=NAME)  # that answered, else that was asked
+    calls = models.BigIntegerField()
+    used = models.BigIntegerField()  # tokens
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.model} at {self.provider} on {self.day}"
+
+
+class Repricing(models.Model):
+    """A request to price past calls anew, and what came of it; the ingester sees to it (logs/repricer.py)."""
+
+    kind = "repricing"
+
+    class State(models.TextChoices):
+        WAITING = "waiting"
+        RUNNING = "running"
+        DONE = "done"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    asked_at = models.DateTimeField(auto_now_add=True)
+    asked_by = models.CharField(max_length=NAME, blank=True)
+    since = models.DateTimeField("from", null=True, blank=True)
+    until = models.DateTimeField()
+    provider = models.CharField(max_length=NAME, blank=True)
+    model = models.CharField(max_length=NAME, blank=True)
+    only_unpriced = models.BooleanField("only calls without a price", default=True)
+    state = models.CharField(max_length=16, choices=State, default=State.WAITING)
+    reached = models.UUIDField(null=True)  # the last call looked at
+    looked = models.BigIntegerField(default=0)  # calls
+    changed = models.BigIntegerField(default=0)  # calls, whose costs were and are:
+    cost_before = models.DecimalField(max_digits=24, decimal_places=12, default=0)
+    cost_after = models.DecimalField(max_digits=24, decimal_places=12, default=0)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-id"]
+        default_permissions = ("add",)
+
+    def __str__(self) -> str:
+        which = " ".join(
+            each for each in (self.model, f"at {self.provider}" if self.provider else "") if each
+        )
+        since = f"from {self.since:%Y-%m-%d %H:%M} " if self.since else ""
+        return f"{which or 'all models'} {since}until {self.until:%Y-%m-%d %H:%M} UTC"
