@@ -41,6 +41,10 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         ),
     ),
     (
+        "Prices",
+        (Entry("Own prices", "sell", "prices_priceoverride_changelist", "prices.view_priceoverride"),),
+    ),
+    (
         "Audit",
         (Entry("Audit log", "history", "audit_auditevent_changelist", "audit.view_auditevent"),),
     ),

@@ -5,8 +5,10 @@ import uuid
 from datetime import timedelta
 
 import pytest
+from django.contrib import admin
 from django.contrib.auth.models import Permission, User
 from django.db import OperationalError
+from django.urls import reverse
 from django.utils import timezone
 
 from gateway_site import overview
@@ -97,6 +99,18 @@ def test_nobody_is_shown_what_they_may_not_see(client, staff):
     assert "past hour" not in text
     assert "a-model" not in text
     assert sidebar(text) == ["Overview", "Virtual keys"]
+
+
+def test_the_sidebar_leads_to_every_list(admin_client, rf, admin_user):
+    request = rf.get("/admin/")
+    request.user = admin_user
+    lists = {
+        reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+        for model, options in admin.site._registry.items()
+        if options.has_module_permission(request)
+    }
+    text = page(admin_client)
+    assert lists <= set(re.findall(r'href="([^"]+)"', text.partition('id="nav-sidebar-apps"')[2]))
 
 
 def test_whoever_may_see_nothing_is_told_so(client, staff):
