@@ -49,11 +49,13 @@ def number(name: str, default: float, *, least: float = 0) -> float:
     return found
 
 
-def whole(name: str, default: int, *, least: int = 0) -> int:
-    """A whole number of at least `least`."""
+def whole(name: str, default: int, *, least: int = 0, most: int | None = None) -> int:
+    """A whole number of at least `least`, and at most `most` if that is given."""
     found = number(name, default, least=least)
     if found != int(found):
         raise ImproperlyConfigured(f"{name} must be a whole number, not {found:g}.")
+    if most is not None and found > most:
+        raise ImproperlyConfigured(f"{name} must be at most {most}, not {found:g}.")
     return int(found)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from logs.known import KnownModels
 from logs.last_used import LastUsed
 from logs.reader import Call, Journal
+from logs.retention import Retention
 from logs.rows import Rows, rows
 from logs.segments import Record
 from logs.store import Away, Store, set_aside
@@ -37,6 +38,7 @@ class Ingester:
         self.journal = Journal(folder)
         self.store = Store(folder / "refused")
         self.known, self.last_used = KnownModels(), LastUsed()
+        self.retention = Retention(folder)
         self.prices = PriceBook()
 
     def run(self, *, service: bool) -> None:
@@ -44,9 +46,11 @@ class Ingester:
         threading.Thread(target=self.sync, daemon=True).start()
         while not self.stop.is_set():
             self.look()
-            if self.journal.quiet and not service:
-                return
+            self.retention.turn()
+            if self.journal.quiet and not self.retention.is_busy and not service:
+                break
             self.stop.wait(EVERY_SECONDS)
+        self.retention.close()
 
     def drain(self) -> None:
         """Once: everything that has been written, and no more."""

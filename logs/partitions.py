@@ -5,6 +5,7 @@ falls in no month's partition goes to the default one. On other databases the ta
 nothing here does anything.
 """
 
+import re
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -16,6 +17,8 @@ from django.db.migrations import CreateModel
 from django.db.migrations.state import ProjectState
 
 TABLES = {"logs_requestlog": "id", "logs_logbody": "log", "logs_logmetadata": "log"}
+MONTH = re.compile(r"_(\d{4}_(?:0[1-9]|1[0-2]))$")
+LOCK_MILLISECONDS = 100
 
 
 class CreatePartitioned(CreateModel):
@@ -62,13 +65,16 @@ def months(now: datetime) -> Iterator[tuple[datetime, datetime]]:
     """This month and the next, each as its first moment and the one after its last."""
     start = now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     for _ in range(2):
-        end = (
-            start.replace(month=start.month + 1)
-            if start.month < 12
-            else start.replace(year=start.year + 1, month=1)
-        )
+        end = month_after(start)
         yield start, end
         start = end
+
+
+def month_after(start: datetime) -> datetime:
+    """The first moment of the month that follows on the one beginning at `start`."""
+    if start.month < 12:
+        return start.replace(month=start.month + 1)
+    return start.replace(year=start.year + 1, month=1)
 
 
 def exists(connection: BaseDatabaseWrapper, table: str) -> bool:
@@ -92,6 +98,37 @@ def create(
             f" INSERT INTO {name} SELECT * FROM strays"
         )
         cursor.execute(f"ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM ('{low}') TO ('{high}')")
+
+
+def months_before(connection: BaseDatabaseWrapper, moment: datetime) -> list[str]:
+    """The months, oldest first and as 2026_01, that have a partition and are over at `moment`."""
+    if connection.vendor != "postgresql":
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid"
+            " WHERE inhparent::regclass::text = ANY(%s)",
+            [list(TABLES)],
+        )
+        names = [name for (name,) in cursor.fetchall()]
+    found = {match[1] for name in names if (match := MONTH.search(name))}
+    return sorted(each for each in found if month_after(first_moment(each)) <= moment)
+
+
+def first_moment(month: str) -> datetime:
+    return datetime.strptime(month, "%Y_%m").replace(tzinfo=UTC)
+
+
+def drop(connection: BaseDatabaseWrapper, month: str) -> None:
+    """Remove the month's partition of every table. Raises OperationalError if others hold them.
+
+    Whoever wants the tables meanwhile waits behind us, so we give up soon; in the order in which rows are
+    inserted, so that neither waits for the other.
+    """
+    tables = ", ".join(f"{table}_{month}" for table in TABLES)
+    with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL lock_timeout = {LOCK_MILLISECONDS}")
+        cursor.execute(f"DROP TABLE IF EXISTS {tables}")
 
 
 def lowest_id(moment: datetime) -> uuid.UUID:

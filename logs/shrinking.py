@@ -29,7 +29,7 @@ def is_shrinkable(connection: BaseDatabaseWrapper) -> bool:
     return connection.vendor != "sqlite" or pragma(connection, "auto_vacuum") == INCREMENTAL
 
 
-def shrunk(connection: BaseDatabaseWrapper) -> Iterator[None]:
+def shrunk(connection: BaseDatabaseWrapper) -> Iterator[float]:
     """Give back free pages, step by step, until few are left."""
     if connection.vendor != "sqlite" or not is_shrinkable(connection):
         return
@@ -38,7 +38,7 @@ def shrunk(connection: BaseDatabaseWrapper) -> Iterator[None]:
         with connection.cursor() as cursor:
             cursor.execute(f"PRAGMA incremental_vacuum({min(PAGES, free - spare)})")
             cursor.fetchall()  # each page is a row
-        yield
+        yield 0
     pragma(connection, "wal_checkpoint(PASSIVE)")  # only then the file is cut
 
 

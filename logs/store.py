@@ -28,8 +28,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model
 from django.utils import timezone
 
-from logs import partitions
-from logs.models import LogBody, LogMetadata, RequestLog
+from logs import floor, partitions, unpriced
+from logs.models import LogBody, LogFloor, LogMetadata, RequestLog
 from logs.routing import ALIAS
 from logs.rows import Row, Rows
 
@@ -62,12 +62,16 @@ class Store:
             self.halve(batch, error)
 
     def insert(self, batch: Sequence[Rows]) -> None:
+        """Calls older than what is kept are passed over: they were removed, or would be."""
         connection = connections[ALIAS]
         self.partition(connection)
         with transaction.atomic(using=ALIAS):
-            insert(connection, RequestLog, [rows.log for rows in batch])
-            insert(connection, LogBody, [body for rows in batch for body in rows.bodies])
-            insert(connection, LogMetadata, [value for rows in batch for value in rows.metadata])
+            lowest = floor.held(connection)
+            kept = [rows for rows in batch if rows.log["id"] >= lowest]
+            unpriced.count(rows.log for rows in kept)
+            insert(connection, RequestLog, [rows.log for rows in kept])
+            insert(connection, LogBody, [body for rows in kept for body in rows.bodies])
+            insert(connection, LogMetadata, [value for rows in kept for value in rows.metadata])
         reset_queries()
 
     def partition(self, connection: BaseDatabaseWrapper) -> None:
@@ -80,7 +84,7 @@ class Store:
     def probe(self, error: Exception) -> None:
         """Tell a row that is refused from tables or columns that are not there (yet)."""
         try:
-            for model in (RequestLog, LogBody, LogMetadata):
+            for model in (RequestLog, LogBody, LogMetadata, LogFloor):
                 model._default_manager.using(ALIAS).order_by().first()
         except (DatabaseError, InterfaceError) as away:
             self.drop_connection()
