@@ -8,8 +8,10 @@ from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from keys import virtual_keys
 from keys.callers import Caller
-from keys.errors import forbidden
+from keys.errors import DirectoryAway, forbidden
+from keys.virtual_keys import HeldKey
 from providers.errors import ProviderError
 from providers.types import Problem
 from proxy import apart, body, catalogue, errors, exchange, passthrough, routing, upstream, watch
@@ -87,29 +89,52 @@ def follow(walk: Walk, call: Call, record: Record) -> Outcome:
 
 
 def served(leaf: Leaf, call: Call, record: Record) -> Outcome:
-    """What came of the leaf. Where the provider refuses a new credential, the one before is tried too.
+    """What came of the leaf. Where the provider refuses its credential, the key's other one is tried too.
 
-    It is, while its grace lasts, as an attempt of its own; what came of that counts.
+    It is an attempt of its own, and what came of that counts, unless it is refused as well.
     """
     outcome = attempt(leaf, call, record)
-    if outcome.status in REFUSED and (before := replaced(leaf, outcome)):
-        return attempt(before, call, record)
-    return outcome
+    if not is_refusal(outcome) or (other := with_other_credential(leaf)) is None:
+        return outcome
+    again = attempt(other, call, record)
+    return outcome if is_refusal(again) else again
 
 
-def replaced(leaf: Leaf, outcome: Outcome) -> Leaf | None:
-    """The leaf with the credential before this one; None where it was not the provider that refused."""
-    held = leaf.held
-    if held is None or held.previous is None or held.previous_until is None or outcome.verdict != "failed":
+def is_refusal(outcome: Outcome) -> bool:
+    """Whether the provider, and not the gateway, says that it does not accept the credential."""
+    return outcome.status in REFUSED and outcome.verdict == "failed"
+
+
+def with_other_credential(leaf: Leaf) -> Leaf | None:
+    """The leaf with what its key holds beside the credential that was refused; None where there is nothing.
+
+    By what is known of the key now: the call may have waited long, and a grace been ended, a key switched off
+    or a secret replaced meanwhile. A key that leads elsewhere by now is no longer this leaf's.
+    """
+    if leaf.held is None or (now := known_now(leaf.held)) is None:
         return None
-    if held.previous_until <= datetime.now(UTC):
+    if now.credential != leaf.credential:
+        return replace(leaf, held=now, credential=now.credential)
+    if now.previous is None or now.previous_until is None or now.previous_until <= datetime.now(UTC):
         return None
-    return replace(leaf, credential=held.previous)
+    return replace(leaf, held=now, credential=now.previous)
+
+
+def known_now(held: HeldKey) -> HeldKey | None:
+    """The same key as the directory has it now; None if it is not to be used, or that cannot be told."""
+    try:
+        now = virtual_keys.find(held.workspace_id, held.slug)
+    except DirectoryAway:
+        return None
+    if now is None or (now.integration_id, now.provider) != (held.integration_id, held.provider):
+        return None
+    return now
 
 
 def attempt(leaf: Leaf, call: Call, record: Record) -> Outcome:
     """Ask the leaf's provider; every failure is an outcome, which carries the headers of §1.5."""
     tried = record.tries(leaf.path, leaf.provider.slug, leaf.held, leaf.model)
+    tried.previous_secret = leaf.held is not None and leaf.credential is leaf.held.previous
     try:
         ask = passthrough.ask if call.fn == PASSTHROUGH else exchange.ask
         outcome = expired(leaf) or ask(leaf, call, record, tried)

@@ -44,6 +44,7 @@ class Attempt:
     ms: float = 0
     retries: int = 0
     error: str = ""
+    previous_secret: bool = False  # made with the secret before, since the present one was refused
 
 
 class Record(AbstractContextManager["Record"]):
@@ -151,7 +152,7 @@ class Record(AbstractContextManager["Record"]):
         if last:
             last.ms = round(total - last.started_ms, 3)
         if last and outcome not in {"finished", "refused"}:
-            last.outcome, last.error = outcome, problem.message if problem else ""
+            last.outcome, last.error = outcome, last.error or (problem.message if problem else "")
         facts = {
             "outcome": outcome,
             "status": status,

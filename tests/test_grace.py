@@ -1,6 +1,7 @@
 """A replaced secret: while its grace lasts, the one before is tried where the new one is refused."""
 
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -8,14 +9,21 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from keys import directory, tokens
-from keys.changes import changing
-from keys.models import VirtualKey
+from keys import directory, tokens, transitions
+from keys.changes import change_all, changing
+from keys.creation import create_virtual_key
+from keys.errors import DirectoryAway
+from keys.models import Integration, VirtualKey
 
 OLD, NEW = "sk-a-secret-of-the-tests", "sk-the-next-secret-of-all"
 CHAT, FILES = "https://api.openai.com/v1/chat/completions", "https://api.openai.com/v1/threads"
 ANSWER = {"id": "c", "object": "chat.completion", "model": "m", "choices": [], "usage": {}}
 REFUSAL = {"error": {"message": "Incorrect API key provided", "type": "invalid_request_error"}}
+STREAM = (
+    'data: {"id":"c","model":"m","choices":[{"index":0,"delta":{"content":"Hi"}}]}\n\n'
+    'data: {"id":"c","model":"m","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
+    "data: [DONE]\n\n"
+)
 HOUR = timedelta(hours=1)
 
 
@@ -61,10 +69,9 @@ def test_the_secret_before_serves_where_the_new_one_is_refused(
     assert ask(path).status_code == 200
     assert seen == [NEW, OLD]
     (row,) = rows()
-    assert [(tried["status"], tried["virtual_key"]) for tried in row["attempts"]] == [
-        (refusal, "openai"),
-        (200, "openai"),
-    ]
+    assert [
+        (tried["status"], tried["virtual_key"], tried["previous_secret"]) for tried in row["attempts"]
+    ] == [(refusal, "openai", False), (200, "openai", True)]
     assert row["attempts"][0]["error"]
     assert (row["outcome"], row["status"]) == ("finished", 200)
 
@@ -139,16 +146,11 @@ def test_a_stream_is_asked_for_again_before_anything_is_shown(
     ask: Any, provider: Any, rows: Any, virtual_key: VirtualKey
 ) -> None:
     replace(virtual_key)
-    stream = (
-        'data: {"id":"c","model":"m","choices":[{"index":0,"delta":{"content":"Hi"}}]}\n\n'
-        'data: {"id":"c","model":"m","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
-        "data: [DONE]\n\n"
-    )
 
     def answer(request: Any) -> tuple[int, dict[str, str], str]:
         known = request.headers["authorization"] == f"Bearer {OLD}"
         kind = "text/event-stream" if known else "application/json"
-        return (200 if known else 401), {"content-type": kind}, stream if known else json.dumps(REFUSAL)
+        return (200 if known else 401), {"content-type": kind}, STREAM if known else json.dumps(REFUSAL)
 
     provider.add_callback("POST", CHAT, answer, content_type=None)
     answered = ask(stream=True)
@@ -158,3 +160,141 @@ def test_a_stream_is_asked_for_again_before_anything_is_shown(
     assert content.endswith("data: [DONE]\n\n")
     assert "Incorrect" not in content
     assert [tried["status"] for tried in rows()[0]["attempts"]] == [401, 200]
+
+
+def test_where_both_are_refused_what_is_said_of_the_present_one_counts(
+    ask: Any, provider: Any, rows: Any, virtual_key: VirtualKey
+) -> None:
+    replace(virtual_key)
+
+    def answer(request: Any) -> tuple[int, dict[str, str], str]:
+        present = request.headers["authorization"] == f"Bearer {NEW}"
+        said = "No such model for you" if present else "Key revoked"
+        return (403 if present else 401), {}, json.dumps({"error": {"message": said}})
+
+    provider.add_callback("POST", CHAT, answer, content_type="application/json")
+    answered = ask()
+    assert answered.status_code == 403
+    assert "No such model for you" in answered.content.decode()
+    (row,) = rows()
+    assert (row["status"], row["outcome"]) == (403, "failed")
+    said = [(tried["status"], tried["error"].split(": ")[-1]) for tried in row["attempts"]]
+    assert said == [(403, "No such model for you"), (401, "Key revoked")]
+
+
+# What happens while the provider thinks about the present secret.
+
+
+def meanwhile(provider: Any, act: Callable[[], object], accepted: str) -> list[str]:
+    """A provider that knows one key, and takes its time: before the first refusal is there `act` is done."""
+    seen = accepting(provider, accepted)
+    (registered, *_) = provider.registered()
+    answer = registered.callback
+
+    def slow(request: Any) -> Any:
+        answered = answer(request)
+        if len(seen) == 1:
+            act()
+            directory.watcher.look()
+        return answered
+
+    registered.callback = slow
+    return seen
+
+
+def test_a_grace_ended_meanwhile_is_over(ask: Any, provider: Any, virtual_key: VirtualKey) -> None:
+    replace(virtual_key)
+    directory.watcher.look()
+    seen = meanwhile(provider, lambda: transitions.end(virtual_key.integration), OLD)
+    assert ask().status_code == 401
+    assert seen == [NEW]
+
+
+@pytest.mark.parametrize("rows_of", [VirtualKey, Integration])
+def test_a_key_switched_off_meanwhile_is_off(
+    ask: Any, provider: Any, virtual_key: VirtualKey, rows_of: Any
+) -> None:
+    replace(virtual_key)
+    directory.watcher.look()
+    seen = meanwhile(provider, lambda: change_all(rows_of.objects.all(), active=False), OLD)
+    assert ask().status_code == 401
+    assert seen == [NEW]
+
+
+def test_a_secret_replaced_meanwhile_is_tried(
+    ask: Any, provider: Any, rows: Any, virtual_key: VirtualKey
+) -> None:
+    directory.watcher.look()
+    seen = meanwhile(provider, lambda: hold(virtual_key, NEW), NEW)
+    assert ask().status_code == 200
+    assert seen == [OLD, NEW]
+    assert [tried["previous_secret"] for tried in rows()[0]["attempts"]] == [False, False]
+
+
+def test_a_key_led_elsewhere_meanwhile_sends_nothing_of_its_new_provider(
+    ask: Any, provider: Any, virtual_key: VirtualKey
+) -> None:
+    theirs = create_virtual_key(virtual_key.workspace, "Theirs", provider="anthropic", secret=NEW)
+    directory.watcher.look()
+
+    def lead_elsewhere() -> None:
+        change_all(VirtualKey.objects.filter(pk=virtual_key.pk), integration=theirs.integration)
+
+    seen = meanwhile(provider, lead_elsewhere, NEW)
+    assert ask().status_code == 401
+    assert seen == [OLD]
+
+
+def test_where_the_directory_cannot_tell_what_the_provider_said_stands(
+    ask: Any, provider: Any, virtual_key: VirtualKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: str) -> None:
+        raise DirectoryAway
+
+    replace(virtual_key)
+    seen = meanwhile(provider, lambda: monkeypatch.setattr("keys.virtual_keys.find", away), OLD)
+    assert ask().status_code == 401
+    assert seen == [NEW]
+
+
+def hold(key: VirtualKey, secret: str, **how: Any) -> None:
+    row = Integration.objects.get(pk=key.integration_id)
+    with changing(row):
+        row.hold(secret, **how)
+        row.save()
+
+
+@pytest.mark.parametrize("kept, accepted", [(True, OLD), (False, NEW)])
+def test_of_two_replacements_in_one_grace_the_one_that_was_kept_is_tried(
+    ask: Any, provider: Any, virtual_key: VirtualKey, kept: bool, accepted: str
+) -> None:
+    replace(virtual_key)
+    hold(virtual_key, "sk-the-third-of-the-secrets", previous_until=timezone.now() + HOUR, keep_previous=kept)
+    directory.clear()
+    seen = accepting(provider, accepted)
+    assert ask().status_code == 200
+    assert seen == ["sk-the-third-of-the-secrets", accepted]
+
+
+def test_a_stream_that_runs_when_its_grace_is_ended_runs_on(
+    ask: Any, provider: Any, rows: Any, virtual_key: VirtualKey
+) -> None:
+    replace(virtual_key)
+    directory.watcher.look()
+
+    def answer(request: Any) -> tuple[int, dict[str, str], str]:
+        known = request.headers["authorization"] == f"Bearer {OLD}"
+        kind = "text/event-stream" if known else "application/json"
+        return (200 if known else 401), {"content-type": kind}, STREAM if known else json.dumps(REFUSAL)
+
+    provider.add_callback("POST", CHAT, answer, content_type=None)
+    answered = ask(stream=True)
+    pieces = iter(answered.streaming_content)
+    content = next(pieces)
+    assert transitions.end(virtual_key.integration)
+    directory.watcher.look()
+    content += b"".join(pieces)
+    answered.close()
+    assert content.endswith(b"data: [DONE]\n\n")
+    assert rows()[0]["outcome"] == "finished"
+    assert ask(stream=True).status_code == 401
