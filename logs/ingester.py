@@ -15,6 +15,7 @@ from typing import Any
 
 from logs.known import KnownModels
 from logs.last_used import LastUsed
+from logs.old_secrets import OldSecrets
 from logs.reader import Call, Journal
 from logs.retention import Retention
 from logs.rows import Rows, rows
@@ -37,7 +38,7 @@ class Ingester:
         self.folder, self.stop = folder, stop
         self.journal = Journal(folder)
         self.store = Store(folder / "refused")
-        self.known, self.last_used = KnownModels(), LastUsed()
+        self.known, self.last_used, self.old_secrets = KnownModels(), LastUsed(), OldSecrets()
         self.retention = Retention(folder)
         self.prices = PriceBook()
 
@@ -71,6 +72,7 @@ class Ingester:
             self.prices.look()
         self.journal.tidy()
         self.last_used.tell()
+        self.old_secrets.wipe()
 
     def told(self, calls: Iterable[Call]) -> Iterator[Rows]:
         """The rows of calls. A call no row can be made of is set aside like one the database refuses."""

@@ -1,4 +1,4 @@
-"""Wiping credentials that no longer work, once a minute, where somebody is always at work: in the ingester."""
+"""Wiping credentials that no longer work, once a minute, where somebody is always at work: the ingester."""
 
 import logging
 import time

@@ -2,10 +2,13 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.db import OperationalError, connections
 from django.test import Client
 from django.utils import timezone
 
@@ -16,6 +19,8 @@ from keys.creation import create_api_key, rotate_api_key
 from keys.errors import KeyRefused
 from keys.models import ApiKey, Integration, VirtualKey, Workspace
 from keys.virtual_keys import HeldKey
+from logs.ingester import Ingester
+from logs.old_secrets import OldSecrets
 
 OLD, NEW, NEXT = "sk-a-secret-of-the-tests", "sk-the-next-secret-of-all", "sk-and-the-one-after-that"
 HOUR = timedelta(hours=1)
@@ -209,6 +214,32 @@ def test_what_was_replaced_again_meanwhile_is_left(
     found = Integration.objects.get().previous_credential()
     assert found is not None
     assert found.secret == NEW
+
+
+@pytest.mark.django_db(databases=["default", "logs"])
+def test_the_ingester_wipes_once_a_minute(
+    rotated: Rotated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingester, now = Ingester(tmp_path, Event()), [1000.0]
+    monkeypatch.setattr("logs.old_secrets.time.monotonic", lambda: now[0])
+    ingester.look()
+    expire(ApiKey)
+    for passed, kept in ((59.0, True), (1.0, False)):
+        now[0] += passed
+        ingester.look()
+        assert (ApiKey.objects.get().previous_digest is not None) is kept
+
+
+def test_a_database_that_is_away_stops_nothing(
+    db: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def away() -> None:
+        raise OperationalError("away")
+
+    monkeypatch.setattr("logs.old_secrets.forget_expired", away)
+    monkeypatch.setattr(connections["default"], "close", lambda: None)
+    OldSecrets().wipe()
+    assert [record.getMessage() for record in caplog.records] == ["Old secrets could not be wiped: away"]
 
 
 # A second replacement while the first has its grace.
