@@ -258,6 +258,7 @@ def test_a_keys_end_is_no_date_to_be_typed_in(admin_client: Client, api_key: Api
     assert api_key.revoked_at is None
 
 
+@pytest.mark.django_db(databases=["default", "logs"])  # the first page tells of the last calls
 def test_the_gateways_own_bookkeeping_is_not_in_the_menu(
     admin_client: Client, rows: dict[type[Model], Model]
 ) -> None:

@@ -22,7 +22,7 @@ from gateway_site import pauses, signing_in
 from gateway_site.models import Tries
 from tests.servers import ROOT, Gatehouse
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(databases=["default", "logs"])
 RIGHT, WRONG = "the right password", "a wrong password"
 
 
