@@ -4,20 +4,33 @@ from django import forms
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from keys.models import ApiKey
-from keys.scopes import DEFAULT, SCOPES
+from keys.scopes import DEFAULT, FAMILIES
 
 
-class InColumns(UnfoldAdminCheckboxSelectMultipleWidget):
-    """Checkboxes beside and below one another, as there are many."""
+class ByFamily(UnfoldAdminCheckboxSelectMultipleWidget):
+    """A line for each kind of object, its verbs beside one another, as there are many."""
 
     template_name = "keys/columns.html"
 
 
+def in_words(family: str) -> str:
+    """`workspace_users` → `Workspace users`."""
+    words = family.replace("_", " ")
+    for name, spelt in {"api": "API", "mcp": "MCP"}.items():
+        words = words.replace(name, spelt)
+    return words[0].upper() + words[1:]
+
+
+def verbs(family: str) -> list[tuple[str, str]]:
+    return [(f"{family}.{verb}", verb) for verb in FAMILIES[family]]
+
+
 class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]
     scopes = forms.MultipleChoiceField(
-        choices=[(scope, scope) for scope in sorted(SCOPES)],
+        choices=[(in_words(family), verbs(family)) for family in FAMILIES],
         initial=list(DEFAULT),
-        widget=InColumns,
+        widget=ByFamily,
+        help_text="What the key may do. What is chosen at first is enough to make calls.",
     )
 
     class Meta:
