@@ -11,6 +11,7 @@ import random
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -199,3 +200,16 @@ def running() -> Iterator["Own | Given"]:
         yield server
     finally:
         server.close()
+
+
+def main() -> None:
+    """For bench/log_pages.py, which is no test: a server until standard input ends, its URL on a line."""
+    with running() as server:
+        name = f"gatehouse_bench_{os.getpid()}"
+        print(server.create(name), flush=True)
+        sys.stdin.read()
+        server.drop(name)
+
+
+if __name__ == "__main__":
+    main()
