@@ -7,6 +7,8 @@ partitioned by month of that id (logs/partitions.py). Rows are written by logs/i
 Beside the log stands what follows from it: the models each virtual key is known to reach.
 """
 
+from decimal import Decimal
+
 from django.db import models
 from django.db.models import Q
 
@@ -123,7 +125,7 @@ class RequestLog(models.Model):
             models.Index(fields=["trace_id", "id"], name="logs_by_trace"),
             # of what is not usual: a query uses them by the same condition, see logs/queries.py
             models.Index(fields=["outcome", "id"], name="logs_by_outcome", condition=~Q(outcome="finished")),
-            models.Index(fields=["id"], name="logs_of_errors", condition=Q(status__gte=400)),
+            models.Index(fields=["id", "status"], name="logs_of_errors", condition=Q(status__gte=400)),
         ]
 
     def __str__(self) -> str:
@@ -234,8 +236,8 @@ class Repricing(models.Model):
     reached = models.UUIDField(null=True)  # the last call looked at
     looked = models.BigIntegerField(default=0)  # calls
     changed = models.BigIntegerField(default=0)  # calls, whose costs were and are:
-    cost_before = models.DecimalField(max_digits=24, decimal_places=12, default=0)
-    cost_after = models.DecimalField(max_digits=24, decimal_places=12, default=0)
+    cost_before = models.DecimalField(max_digits=24, decimal_places=12, default=Decimal(0))
+    cost_after = models.DecimalField(max_digits=24, decimal_places=12, default=Decimal(0))
     ended_at = models.DateTimeField(null=True)
 
     class Meta:

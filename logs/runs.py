@@ -19,9 +19,9 @@ from logs.models import RequestLog
 from logs.routing import ALIAS
 
 LOWEST, HIGHEST = UUID(int=0), UUID(int=(1 << 128) - 1)
-STRETCHES = (300, 3_000, 7_000, 10_000)  # entries of an index: near first, since most is found there
+STRETCHES = (300, 2_700, 7_000)  # entries of an index: near first, since most is found there
 SAMPLE = 1_000  # entries by which runs are compared
-COUNTED = 10_000
+COUNTED, SIFTED = 10_000, 4_000  # entries that are counted, and those whose rows are looked at for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,8 @@ def reach(condition: Condition, span: Span) -> int:
 def look(among: QuerySet[RequestLog], conditions: Sequence[Condition], span: Span, size: int) -> Found:
     """The first `size` calls of the span, or those that were come across until the looking ended."""
     runs, rest = leading(conditions, span)
-    parts = [along(among, run, rest, span, size) for run in runs]
+    stretches = [-(-length // len(runs)) for length in STRETCHES]
+    parts = [along(among.filter(*rest), run, stretches, span, size) for run in runs]
     edges = [part.edge for part in parts if part.edge is not None]
     edge = (max(edges) if span.newest_first else min(edges)) if edges else None
     rows = {row.pk: row for part in parts for row in part.rows}.values()
@@ -118,14 +119,14 @@ def look(among: QuerySet[RequestLog], conditions: Sequence[Condition], span: Spa
     return Found(ordered[:size], ordered[size - 1].pk if len(ordered) >= size else edge)
 
 
-def along(among: QuerySet[RequestLog], run: Run, rest: Sequence[Q], span: Span, size: int) -> Found:
+def along(among: QuerySet[RequestLog], run: Run, stretches: Sequence[int], span: Span, size: int) -> Found:
     """The same, along one run."""
     found: list[RequestLog] = []
     order = "-id" if span.newest_first else "id"
     edge: UUID | None = None
-    for length in STRETCHES:
+    for length in stretches:
         ids = run.ids(span)[:length]
-        found += among.filter(*rest, id__in=ids).order_by(order)[: size - len(found)]
+        found += among.filter(id__in=ids).order_by(order)[: size - len(found)]
         if len(found) == size:
             return Found(found, found[-1].pk)
         edge = run.nth(span, length)
@@ -146,8 +147,12 @@ class Count:
 def count(among: QuerySet[RequestLog], conditions: Sequence[Condition], span: Span) -> Count:
     """How many calls of the span there are, as far as some thousand entries tell."""
     runs, rest = leading(conditions, span)
-    numbers = [among.filter(*rest, id__in=run.ids(span)[:COUNTED]).count() for run in runs]
-    return Count(sum(numbers), any(run.nth(span, COUNTED + 1) for run in runs))
+    among = among.filter(*rest)
+    if not among.query.has_filters():
+        numbers = [run.ids(span)[:COUNTED].count() for run in runs]
+        return Count(sum(numbers), any(number == COUNTED for number in numbers))
+    numbers = [among.filter(id__in=run.ids(span)[:SIFTED]).count() for run in runs]
+    return Count(sum(numbers), any(run.nth(span, SIFTED + 1) for run in runs))
 
 
 def walk(

@@ -79,6 +79,7 @@ ASKED = [
 def test_what_is_asked_is_found_and_nothing_else(filters):
     made(4, NOON)
     made(1, NOON + timedelta(seconds=7), **FACTS)
+    made(1, NOON + timedelta(seconds=8), status=503, outcome="truncated")
     assert found(filters) == [7]
     assert times(list(queries.matching(filters))) == [7]
     assert queries.count(filters) == runs.Count(1, more=False)
@@ -154,6 +155,7 @@ def short(monkeypatch):
     """Looking ends after ten rows."""
     monkeypatch.setattr(runs, "STRETCHES", (2, 8))
     monkeypatch.setattr(runs, "COUNTED", 10)
+    monkeypatch.setattr(runs, "SIFTED", 10)
     monkeypatch.setattr(runs, "SAMPLE", 3)
 
 

@@ -48,7 +48,7 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="requestlog",
             index=models.Index(
-                condition=models.Q(("status__gte", 400)), fields=["id"], name="logs_of_errors"
+                condition=models.Q(("status__gte", 400)), fields=["id", "status"], name="logs_of_errors"
             ),
         ),
     ]
