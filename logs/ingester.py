@@ -17,10 +17,11 @@ from logs.known import KnownModels
 from logs.last_used import LastUsed
 from logs.old_secrets import OldSecrets
 from logs.reader import Call, Journal
+from logs.repricer import Repricer
 from logs.retention import Retention
 from logs.rows import Rows, rows
 from logs.segments import Record
-from logs.store import Away, Store, set_aside
+from logs.store import Away, Store, keep
 from prices.book import NotRead, PriceBook
 
 BATCH_ROWS, BATCH_BYTES = 200, 1 << 20
@@ -41,6 +42,7 @@ class Ingester:
         self.known, self.last_used, self.old_secrets = KnownModels(), LastUsed(), OldSecrets()
         self.retention = Retention(folder)
         self.prices = PriceBook()
+        self.repricer = Repricer(folder, self.prices)
 
     def run(self, *, service: bool) -> None:
         """Twice a second. Unless a service, it ends when nothing is left and nobody writes."""
@@ -48,10 +50,16 @@ class Ingester:
         while not self.stop.is_set():
             self.look()
             self.retention.turn()
-            if self.journal.quiet and not self.retention.is_busy and not service:
+            self.repricer.turn()
+            if self.journal.quiet and not self.is_busy and not service:
                 break
             self.stop.wait(EVERY_SECONDS)
         self.retention.close()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether there is something to do beside the journal."""
+        return self.retention.is_busy or self.repricer.is_busy
 
     def drain(self) -> None:
         """Once: everything that has been written, and no more."""
@@ -86,7 +94,7 @@ class Ingester:
 
     def set_aside(self, call: Call, reason: str) -> None:
         told = {"opened": as_text(call.opened), "closed": as_text(call.closed), "bodies": bodies(call)}
-        set_aside(self.store.refused, call.id, reason, told)
+        keep(self.store.refused, call.id, reason, told)
 
     def insisting(self, act: Callable[[], None]) -> bool:
         """Act until it works; False if told to stop before. The journal keeps what waits."""

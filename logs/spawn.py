@@ -14,6 +14,7 @@ from pathlib import Path
 from django.conf import settings
 
 from logs.lock import is_free
+from logs.repricings import is_asked
 from logs.retention import is_due
 
 EVERY_SECONDS = 1.0
@@ -37,10 +38,14 @@ def ensure_ingester() -> bool:
     """Start the ingester if it has something to do and none runs; True if it was started."""
     _children[:] = [child for child in _children if child.poll() is None]
     folder = settings.DATA_DIR / "journal"
-    if _children or not (has_segments(folder) or is_due(folder)) or not is_free(folder):
+    if _children or not has_work(folder) or not is_free(folder):
         return False
     _children.append(started())
     return True
+
+
+def has_work(folder: Path) -> bool:
+    return has_segments(folder) or is_due(folder) or is_asked(folder)
 
 
 def has_segments(folder: Path) -> bool:

@@ -69,10 +69,13 @@ class PriceBook:
             return charge(found, usage)
         return rates.price(provider, names, usage, at)
 
-    def look(self) -> None:
-        """See whether overrides have changed. With the database away what is known stays. Raises NotRead."""
+    def look(self, *, at_once: bool = False) -> None:
+        """See whether overrides have changed, every other second or `at_once`.
+
+        With the database away what is known stays. Raises NotRead where nothing is.
+        """
         now = time.monotonic()
-        if now - self.looked_at < EVERY_SECONDS:
+        if now - self.looked_at < EVERY_SECONDS and not at_once:
             return
         try:
             self.read(now)
