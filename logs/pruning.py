@@ -21,7 +21,7 @@ from django.db.models import Q
 
 from logs import floor, partitions, shrinking
 from logs.ids import minted_at
-from logs.models import KnownModel, LogBody, LogMetadata, RequestLog
+from logs.models import KnownModel, LogBody, LogMetadata, RequestLog, UnpricedModel
 from logs.routing import ALIAS
 
 QUICK, LONG = 0.05, 0.1  # seconds of a step, below which the next one is larger, above which smaller
@@ -180,6 +180,7 @@ class Pruning:
     def beside_the_log(self) -> Iterator[float]:
         unheard = [Q(**{f"{name}__lt": self.before}) | Q(**{name: None}) for name in ("listed_at", "seen_at")]
         self.removed.models += KnownModel.objects.filter(*unheard).delete()[0]
+        self.removed.models += UnpricedModel.objects.filter(day__lt=self.before.date()).delete()[0]
         yield 0
         for removed in files_removed(self.refused, self.before):
             self.removed.set_aside += removed

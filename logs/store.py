@@ -4,8 +4,6 @@ A row that exists already is left as it is, so whoever is not sure that a batch 
 row the database refuses is found by halving its batch, and set aside as a file.
 """
 
-import base64
-import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
@@ -28,8 +26,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model
 from django.utils import timezone
 
-from logs import floor, partitions, unpriced
-from logs.models import LogBody, LogFloor, LogMetadata, RequestLog
+from logs import floor, partitions, set_aside, unpriced
+from logs.models import LogBody, LogFloor, LogMetadata, RequestLog, UnpricedModel
 from logs.routing import ALIAS
 from logs.rows import Row, Rows
 
@@ -52,6 +50,11 @@ class Store:
 
     def write(self, batch: Sequence[Rows]) -> None:
         """Write a batch, all of it or, with Away, none that counts: write it again then."""
+        if (error := self.refusal(batch)) is not None:
+            self.halve(batch, error)
+
+    def refusal(self, batch: Sequence[Rows]) -> Exception | None:
+        """Write a batch whole, or say why the database will not have it. Raises Away."""
         try:
             self.insert(batch)
         except Exception as error:
@@ -59,7 +62,8 @@ class Store:
                 self.drop_connection()
                 raise Away(str(error)) from error
             self.probe(error)
-            self.halve(batch, error)
+            return error
+        return None
 
     def insert(self, batch: Sequence[Rows]) -> None:
         """Calls older than what is kept are passed over: they were removed, or would be."""
@@ -84,7 +88,7 @@ class Store:
     def probe(self, error: Exception) -> None:
         """Tell a row that is refused from tables or columns that are not there (yet)."""
         try:
-            for model in (RequestLog, LogBody, LogMetadata, LogFloor):
+            for model in (RequestLog, LogBody, LogMetadata, LogFloor, UnpricedModel):
                 model._default_manager.using(ALIAS).order_by().first()
         except (DatabaseError, InterfaceError) as away:
             self.drop_connection()
@@ -101,44 +105,18 @@ class Store:
     def set_aside(self, rows: Rows, error: Exception) -> None:
         """Keep what the database would not have, with its reason."""
         told = {"log": rows.log, "metadata": rows.metadata, "bodies": rows.bodies}
-        set_aside(self.refused, rows.log["id"], str(error), told)
+        keep(self.refused, rows.log["id"], str(error), told)
 
     def drop_connection(self) -> None:
         connections[ALIAS].close()
 
 
-def set_aside(folder: Path, call: str, reason: str, told: Mapping[str, Any]) -> None:
-    """Write `told` and the reason to a file of its own; as base64 if bytes. Raises Away on a full disk."""
-    logger.error("The row of call %s was refused and set aside in %s: %s", call, folder, reason)
+def keep(folder: Path, call: str, reason: str, told: Mapping[str, Any]) -> None:
+    """Set a call aside. Raises Away on a full disk."""
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = folder / f"{call}.json"
-        path.touch(mode=0o600)
-        path.write_text(document({"id": call, "reason": reason}, told))
+        set_aside.keep(folder, call, reason, told)
     except OSError as error:
         raise Away(f"{folder}: {error.strerror}") from error
-
-
-def document(head: Mapping[str, Any], told: Mapping[str, Any]) -> str:
-    """All of it, or what JSON can say of it: a part may be nested beyond measure."""
-    try:
-        return json.dumps({**head, **told}, default=plain, indent=1)
-    except (RecursionError, TypeError, ValueError):
-        return json.dumps(
-            {**head, **{name: part for name, part in told.items() if is_said(part)}}, default=plain
-        )
-
-
-def is_said(part: Any) -> bool:
-    try:
-        json.dumps(part, default=plain)
-    except (RecursionError, TypeError, ValueError):
-        return False
-    return True
-
-
-def plain(value: Any) -> str:
-    return base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)
 
 
 def insert(connection: BaseDatabaseWrapper, model: type[Model], rows: Sequence[Row]) -> None:
