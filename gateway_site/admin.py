@@ -14,6 +14,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from audit.lists import ListAdmin
 from audit.trail import gathering
+from gateway_site import admin_pauses  # noqa: F401 - registers its page
 
 admin.site.unregister((User, Group))
 

@@ -53,6 +53,7 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         (
             Entry("Users", "person", "auth_user_changelist", "auth.view_user"),
             Entry("Groups", "group", "auth_group_changelist", "auth.view_group"),
+            Entry("Sign-in pauses", "timer", "gateway_site_tries_changelist", "gateway_site.view_tries"),
         ),
     ),
 )

@@ -1,4 +1,4 @@
-"""Pauses after failed tries to sign in, counted in the database for all workers at once.
+"""Pauses after failed tries of a password, counted in the database for all workers at once.
 
 A try counts by user name (anybody's tries, whether the name exists or not) and by address. A browser that
 signed in before under this name shows it by a signed cookie; its tries count for itself alone. So whoever
@@ -18,7 +18,9 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from gateway_site.models import Tries
+from audit.models import Action
+from audit.trail import event
+from gateway_site.models import Kind, Tries
 
 FIRST, LONGEST = timedelta(seconds=30), timedelta(minutes=15)  # each pause is twice the one before
 OF_A_NAME, OF_AN_ADDRESS = 5, 20  # failures before the first pause
@@ -31,6 +33,7 @@ PRUNED_AT_ONCE = 500
 class Bucket:
     """What tries are counted by. A success empties it, or gives its own try back (to an address)."""
 
+    kind: str
     key: str
     free: int
     emptied: bool
@@ -47,16 +50,22 @@ class Paused(Exception):
 def buckets(name: str, address: str, browser: str = "") -> list[Bucket]:
     """What a try counts for; `browser` is the nonce of a cookie that was given for this very name."""
     if browser:
-        return [Bucket(digest("browser", name, browser), OF_A_NAME, emptied=True)]
+        return [Bucket(Kind.BROWSER, digest(Kind.BROWSER, name, browser), OF_A_NAME, emptied=True)]
     return [by_name(name), by_address(address)]
 
 
 def by_name(name: str) -> Bucket:
-    return Bucket(digest("name", name), OF_A_NAME, emptied=True)
+    return Bucket(Kind.NAME, digest(Kind.NAME, name), OF_A_NAME, emptied=True)
 
 
 def by_address(address: str) -> Bucket:
-    return Bucket(digest("address", neighbourhood(address)), OF_AN_ADDRESS, emptied=False)
+    place = neighbourhood(address)
+    return Bucket(Kind.ADDRESS, digest(Kind.ADDRESS, place), OF_AN_ADDRESS, emptied=False)
+
+
+def by_session(session: str) -> Bucket:
+    """Of somebody who is signed in, and has to show the password once more."""
+    return Bucket(Kind.SESSION, digest(Kind.SESSION, session), OF_A_NAME, emptied=True)
 
 
 def digest(kind: str, name: str, *more: str) -> str:
@@ -83,7 +92,7 @@ def begin(counted: Sequence[Bucket]) -> timedelta:
     """
     free = {bucket.key: bucket.free for bucket in counted}
     with transaction.atomic():
-        rows = held(sorted(free))
+        rows = held(counted)
         now = timezone.now()  # whoever held them before us is done
         left = max((row.until - now for row in rows), default=timedelta())
         if left > timedelta():
@@ -98,11 +107,13 @@ def begin(counted: Sequence[Bucket]) -> timedelta:
     return follows
 
 
-def held(keys: list[str]) -> list[Tries]:
+def held(counted: Sequence[Bucket]) -> list[Tries]:
     """The rows of these buckets, made where there are none, held until the transaction ends."""
     now = timezone.now()
-    new = [Tries(bucket=key, last=now, until=now) for key in keys]
+    ordered = sorted(counted, key=lambda bucket: bucket.key)
+    new = [Tries(bucket=bucket.key, kind=bucket.kind, last=now, until=now) for bucket in ordered]
     Tries.objects.bulk_create(new, ignore_conflicts=True)
+    keys = [bucket.key for bucket in ordered]
     return list(Tries.objects.select_for_update().filter(bucket__in=keys).order_by("bucket"))
 
 
@@ -136,6 +147,14 @@ def succeeded(counted: Sequence[Bucket]) -> None:
     Tries.objects.filter(bucket__in=shared, failures__gt=0).update(failures=F("failures") - 1, until=now)
 
 
-def lift(lifted: Sequence[Bucket]) -> int:
-    """End the pauses of these and forget their tries; how many had any."""
-    return Tries.objects.filter(bucket__in=[bucket.key for bucket in lifted]).delete()[0]
+def lift(lifted: Sequence[Bucket], named: str) -> int:
+    """End the pauses of these and forget their tries, as the audit log is told; how many had any."""
+    return forget(Tries.objects.filter(bucket__in=[bucket.key for bucket in lifted]), named)
+
+
+def forget(rows: QuerySet[Tries], named: str) -> int:
+    """The same for rows."""
+    with transaction.atomic():
+        if gone := rows.delete()[0]:
+            event(Action.LIFT, kind="pause", id="", name=named, changes={"pauses": [gone, None]}).save()
+    return gone

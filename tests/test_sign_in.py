@@ -237,9 +237,70 @@ def test_a_pause_is_lifted_by_a_command(client, admin, clock, few, capsys):
     call_command("lift_pause", "nobody")
     assert capsys.readouterr().out.splitlines() == ["Lifted.", "Lifted.", "There was nothing to lift."]
     told = AuditEvent.objects.filter(object_kind="pause").values_list("actor_kind", "action", "object")
-    assert list(told) == [("command", "manage", "192.0.2.1"), ("command", "manage", "ada")]
+    assert list(told) == [("command", "lift", "192.0.2.1"), ("command", "lift", "ada")]
     with pytest.raises(CommandError):
         call_command("lift_pause")
+
+
+# One's own password, changed by somebody who is signed in.
+
+NEW = "a password that is new"
+
+
+@pytest.fixture
+def signed_in(client: Client, admin: User) -> Client:
+    client.force_login(admin)
+    return client
+
+
+def change(client: Client, old: str, again: str = NEW) -> Any:
+    body = {"old_password": old, "new_password1": NEW, "new_password2": again}
+    return client.post("/admin/password_change/", body)
+
+
+def test_the_page_for_ones_own_password_is_the_admins(signed_in):
+    shown = signed_in.get("/admin/password_change/")
+    assert shown.status_code == 200
+    assert "unfold/helpers/field.html" in [used.name for used in shown.templates]
+    answer = change(signed_in, RIGHT)
+    assert (answer.status_code, answer["Location"]) == (302, "/admin/password_change/done/")
+    assert signed_in.get("/admin/").status_code == 200
+    assert User.objects.get().check_password(NEW)
+    assert Client().get("/admin/password_change/").status_code == 302
+
+
+def test_a_stolen_session_does_not_guess_the_password(signed_in, clock):
+    for _ in range(4):
+        assert change(signed_in, WRONG).status_code == 200
+    assert told(change(signed_in, WRONG)) == "The next attempt is possible in 30 seconds."
+    answer = change(signed_in, RIGHT)
+    assert (answer.status_code, answer["Retry-After"]) == (429, "30")
+    assert told(answer) == "Try again in 30 seconds."
+    assert User.objects.get().check_password(RIGHT)
+    clock(30)
+    assert change(signed_in, RIGHT).status_code == 302
+
+
+def test_in_a_pause_no_old_password_is_hashed(signed_in, clock, monkeypatch):
+    for _ in range(5):
+        change(signed_in, WRONG)
+    monkeypatch.setattr(User, "check_password", lambda *_: pytest.fail("It was looked at."))
+    assert change(signed_in, RIGHT).status_code == 429
+
+
+def test_the_owner_of_a_stolen_session_is_not_kept_out(signed_in, clock):
+    for _ in range(6):
+        change(signed_in, WRONG)
+    owner = Client()
+    assert ask(owner, password=RIGHT).status_code == 302
+    assert change(owner, RIGHT).status_code == 302
+    assert signed_in.get("/admin/").status_code == 302
+
+
+def test_new_passwords_that_differ_count_for_nothing(signed_in, clock):
+    for _ in range(6):
+        assert change(signed_in, RIGHT, "something else").status_code == 200
+    assert change(signed_in, RIGHT).status_code == 302
 
 
 @pytest.mark.parametrize("https", [True, False])

@@ -4,9 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from audit.actors import of_command
-from audit.models import Action
-from audit.trail import event
+from audit.actors import acting, of_command
 from gateway_site import pauses
 
 
@@ -23,9 +21,7 @@ class Command(BaseCommand):
             raise CommandError("Give a user name, or --address, or both.")
         lifted = [pauses.by_name(name)] if name else []
         lifted += [pauses.by_address(address)] if address else []
-        if not pauses.lift(lifted):
-            self.stdout.write("There was nothing to lift.")
-            return
         named = " ".join(part for part in (name, address) if part)
-        event(Action.MANAGE, kind="pause", id="", name=named, actor=of_command()).save()
-        self.stdout.write("Lifted.")
+        with acting(of_command()):
+            gone = pauses.lift(lifted, named)
+        self.stdout.write("Lifted." if gone else "There was nothing to lift.")
