@@ -205,6 +205,7 @@ class UnpricedModel(models.Model):
     day = models.DateField()
     provider = models.CharField(max_length=NAME)
     model = models.CharField(max_length=NAME)  # that answered, else that was asked
+    asked = models.CharField(max_length=NAME, blank=True)  # one of the names it was asked for by
     calls = models.BigIntegerField()
     used = models.BigIntegerField()  # tokens
     first_at = models.DateTimeField()

@@ -26,6 +26,7 @@ Key = tuple[date, str, str]
 class Tally:
     """Calls and their tokens; either may be fewer than none, where prices have been found."""
 
+    asked: str
     first_at: datetime
     last_at: datetime
     calls: int = 0
@@ -43,6 +44,7 @@ class Seen:
 
     provider: str
     model: str
+    asked: str  # one of the names it was asked for by
     calls: int
     used: int
     first_at: datetime
@@ -68,7 +70,7 @@ def move(changes: Iterable[tuple[Log, int]]) -> None:
     for log, calls in changes:
         at, name = log["created_at"], log["model_answered"] or log["model"]
         key = (at.astimezone(UTC).date(), log["provider"], name)
-        tallies.setdefault(key, Tally(at, at)).add(at, calls, calls * log["total_tokens"])
+        tallies.setdefault(key, Tally(log["model"], at, at)).add(at, calls, calls * log["total_tokens"])
     if tallies:
         upsert(sorted(tallies.items(), key=lambda each: each[0]))
 
@@ -77,9 +79,10 @@ def upsert(tallies: Sequence[tuple[Key, Tally]]) -> None:
     """In one order whoever writes, so that two who do never wait for each other."""
     table, connection = UnpricedModel._meta.db_table, connections[ALIAS]
     statement = (
-        f"INSERT INTO {table} (day, provider, model, calls, used, first_at, last_at)"  # noqa: S608
-        " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (day, provider, model) DO UPDATE SET"
-        f" calls = {table}.calls + EXCLUDED.calls, used = {table}.used + EXCLUDED.used,"
+        f"INSERT INTO {table} (day, provider, model, asked, calls, used, first_at, last_at)"  # noqa: S608
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (day, provider, model) DO UPDATE SET"
+        f" asked = EXCLUDED.asked, calls = {table}.calls + EXCLUDED.calls,"
+        f" used = {table}.used + EXCLUDED.used,"
         f" first_at = CASE WHEN EXCLUDED.first_at < {table}.first_at"
         f" THEN EXCLUDED.first_at ELSE {table}.first_at END,"
         f" last_at = CASE WHEN EXCLUDED.last_at > {table}.last_at"
@@ -87,7 +90,16 @@ def upsert(tallies: Sequence[tuple[Key, Tally]]) -> None:
     )
     day, moment = connection.ops.adapt_datefield_value, connection.ops.adapt_datetimefield_value
     rows = [
-        (day(key[0]), key[1], key[2], each.calls, each.used, moment(each.first_at), moment(each.last_at))
+        (
+            day(key[0]),
+            key[1],
+            key[2],
+            each.asked,
+            each.calls,
+            each.used,
+            moment(each.first_at),
+            moment(each.last_at),
+        )
         for key, each in tallies
     ]
     with connection.cursor() as cursor:
@@ -98,12 +110,8 @@ def seen(since: date) -> list[Seen]:
     """The models without a price on that day and later, those with the most calls first."""
     rows = UnpricedModel.objects.filter(day__gte=since).order_by().values("provider", "model")
     totals = rows.annotate(
-        all_calls=Sum("calls"), all_used=Sum("used"), first=Min("first_at"), last=Max("last_at")
+        name=Max("asked"), n=Sum("calls"), tokens=Sum("used"), first=Min("first_at"), last=Max("last_at")
     )
-    some = totals.filter(all_calls__gt=0).order_by("-all_calls", "provider", "model")[:SHOWN]
-    return [
-        Seen(
-            each["provider"], each["model"], each["all_calls"], each["all_used"], each["first"], each["last"]
-        )
-        for each in some
-    ]
+    some = totals.filter(n__gt=0).order_by("-n", "provider", "model")[:SHOWN]
+    columns = ("provider", "model", "name", "n", "tokens", "first", "last")
+    return [Seen(*values) for values in some.values_list(*columns)]

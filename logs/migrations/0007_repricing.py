@@ -19,12 +19,13 @@ def count_what_is_there(apps, editor):
         .order_by()
         .annotate(of=TruncDate('created_at', tzinfo=UTC), name=named)
         .values('of', 'provider', 'name')
-        .annotate(n=Count('id'), t=Sum('total_tokens'), first=Min('created_at'), last=Max('created_at'))
+        .annotate(n=Count('id'), t=Sum('total_tokens'), first=Min('created_at'), last=Max('created_at'),
+                  asked=Max('model'))
     )
     unpriced.objects.using(editor.connection.alias).bulk_create(
         [
             unpriced(day=each['of'], provider=each['provider'], model=each['name'], calls=each['n'],
-                     used=each['t'], first_at=each['first'], last_at=each['last'])
+                     used=each['t'], asked=each['asked'], first_at=each['first'], last_at=each['last'])
             for each in rows
         ],
         batch_size=500,
@@ -69,6 +70,7 @@ class Migration(migrations.Migration):
                 ('day', models.DateField()),
                 ('provider', models.CharField(max_length=255)),
                 ('model', models.CharField(max_length=255)),
+                ('asked', models.CharField(blank=True, max_length=255)),
                 ('calls', models.BigIntegerField()),
                 ('used', models.BigIntegerField()),
                 ('first_at', models.DateTimeField()),

@@ -1,0 +1,48 @@
+"""The admin's form for a price, and what saving it will do."""
+
+from typing import Any
+
+from django import forms
+from unfold.widgets import UnfoldAdminSelectWidget
+
+from prices.charging import BUCKETS
+from prices.models import PriceOverride, now_in_seconds
+from prices.revising import start_of_change
+from providers.catalog import PROVIDERS
+
+PRICE = {"free", *BUCKETS, "per_call", "starts_at"}  # what is not changed in place once it has begun
+NAMES = ("provider", "model")
+KEPT = "Past calls keep their price. Change from when it counts to have it count from earlier on or later."
+
+
+def providers() -> list[tuple[str, str]]:
+    named = ((slug, provider.name) for slug, provider in PROVIDERS.items())
+    return [("", "Choose a provider …"), *sorted(named, key=lambda row: row[1].lower())]
+
+
+class PriceForm(forms.ModelForm):  # type: ignore[type-arg]
+    provider = forms.ChoiceField(choices=providers, widget=UnfoldAdminSelectWidget)
+
+    class Meta:
+        model = PriceOverride
+        fields = "__all__"  # noqa: DJ007 - what is not editable is not in it
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.begun = self.instance.pk is not None and self.instance.starts_at <= now_in_seconds()
+
+    @property
+    def replaces(self) -> bool:
+        """Whether what is saved becomes a price of its own, after the one it was made from."""
+        return self.begun and not PRICE.isdisjoint(self.changed_data)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if self.replaces and cleaned.get("starts_at"):
+            cleaned["starts_at"] = start_of_change(self.instance, cleaned["starts_at"])
+        return cleaned
+
+    def validate_constraints(self) -> None:
+        """What `clean` has complained of in words is not said again by a constraint's name."""
+        if not self.errors:
+            super().validate_constraints()
