@@ -17,7 +17,7 @@ from audit.models import FREQUENT, AuditEvent
 from keys.models import ApiKey, Integration, VirtualKey, Workspace
 from tests.test_keys_admin import filled, page
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(databases=["default", "logs"])
 
 LIST = "/admin/audit/auditevent/"
 NASTY = "<script>alert(1)</script><img src=https://elsewhere.example/x.png>"
