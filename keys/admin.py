@@ -1,5 +1,6 @@
 """The admin of keys: who may call, and what with. A new API key is shown once, a provider's secret never."""
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
@@ -37,6 +38,22 @@ def deactivate(admin: ChangingAdmin, request: HttpRequest, rows: QuerySet[Any]) 
     change_all(rows, active=False)
 
 
+class InWords:
+    """Columns in which nothing means something."""
+
+    @admin.display(description="last used", ordering="last_used_at", empty_value="never")
+    def last_used(self, key: ApiKey | VirtualKey) -> datetime | None:
+        return key.last_used_at
+
+    @admin.display(description="expires", ordering="expires_at", empty_value="never")
+    def expires(self, key: ApiKey | VirtualKey) -> datetime | None:
+        return key.expires_at
+
+    @admin.display(description="workspace", ordering="workspace__name", empty_value="all of them")
+    def whose(self, row: ApiKey | Integration) -> Workspace | None:
+        return row.workspace
+
+
 @admin.register(Workspace)
 class WorkspaceAdmin(QuickAdmin):
     search_help_text = "How a name or slug begins."
@@ -45,16 +62,26 @@ class WorkspaceAdmin(QuickAdmin):
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(TokenAdmin):
+class ApiKeyAdmin(InWords, TokenAdmin):  # type: ignore[misc]  # unfold's base, seen from two sides
     form = ApiKeyForm
-    list_display = ("name", "hint", "workspace", "type", "status", "last_used_at", "expires_at")
+    list_display = ("name", "hint", "whose", "type", "status", "last_used", "expires")
     list_filter = ("type",)
     list_select_related = ("workspace",)
     search_fields = ("name", "hint")
-    readonly_fields = ("hint", "status", "revoked_at", "last_used_at")
+    readonly_fields = ("hint", "status", "revoked_at", "last_used")
     fixed = ("type", "workspace", "user")
     autocomplete_fields = ("workspace", "user")
     actions = (revoke,)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        state = (("State", {"fields": ("hint", "status", "revoked_at", "last_used")}),)
+        calls = ("log_bodies", "default_metadata", "default_config", "allow_config_override")
+        return (
+            (None, {"fields": ("name", "type", "workspace", "user", "expires_at", "description")}),
+            *(state if obj else ()),
+            ("What it may do", {"fields": ("scopes",)}),
+            ("Its calls", {"fields": calls}),
+        )
 
 
 class TestedAdmin(QuickAdmin):
@@ -80,10 +107,10 @@ class ProviderFilter(admin.SimpleListFilter):
 
 
 @admin.register(Integration)
-class IntegrationAdmin(EndingAdmin, TestedAdmin):  # type: ignore[misc]  # unfold's base, seen from two sides
+class IntegrationAdmin(InWords, EndingAdmin, TestedAdmin):  # type: ignore[misc]
     form = IntegrationForm
     change_form_outer_after_template = "keys/integration.html"
-    list_display = ("name", "slug", "provider", "workspace", "hint", "active")
+    list_display = ("name", "slug", "provider_name", "whose", "hint", "active")
     list_filter = (ProviderFilter, "active")
     list_select_related = ("workspace",)
     search_fields = ("name", "slug")
@@ -104,6 +131,11 @@ class IntegrationAdmin(EndingAdmin, TestedAdmin):  # type: ignore[misc]  # unfol
             ("Who may use it", {"fields": ("workspace", "lent_to")}),
         )
 
+    @admin.display(description="provider", ordering="provider")
+    def provider_name(self, integration: Integration) -> str:
+        known = PROVIDERS.get(integration.provider)
+        return known.name if known else integration.provider
+
     @admin.display
     def secret(self, integration: Integration) -> str:
         """What those see in the field's place who may not write it."""
@@ -111,12 +143,12 @@ class IntegrationAdmin(EndingAdmin, TestedAdmin):  # type: ignore[misc]  # unfol
 
 
 @admin.register(VirtualKey)
-class VirtualKeyAdmin(TestedAdmin):
-    list_display = ("slug", "name", "workspace", "integration", "status", "last_used_at", "expires_at")
+class VirtualKeyAdmin(InWords, TestedAdmin):  # type: ignore[misc]
+    list_display = ("slug", "name", "workspace", "integration", "status", "last_used", "expires")
     list_filter = ("active",)
     list_select_related = ("workspace", "integration")
     search_fields = ("slug", "name")
-    readonly_fields = ("provider", "secret", "last_used_at")
+    readonly_fields = ("provider", "secret", "last_used")
     fixed = ("workspace", "slug")
     autocomplete_fields = ("workspace", "integration")
     actions = (activate, deactivate)
@@ -133,7 +165,7 @@ class VirtualKeyAdmin(TestedAdmin):
         rules = ("Rules", {"fields": ("active", "expires_at", "allow_passthrough", "note")})
         if obj:
             return (
-                (None, {"fields": ("name", "slug", "workspace", "last_used_at")}),
+                (None, {"fields": ("name", "slug", "workspace", "last_used")}),
                 ("Credential", {"fields": ("integration", "provider", "secret")}),
                 rules,
             )
