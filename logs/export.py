@@ -12,10 +12,11 @@ import csv
 import io
 import re
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import orjson
 
@@ -40,23 +41,18 @@ def csv_lines(rows: Iterable[RequestLog]) -> bytes:
 
 
 def cell(value: Any) -> str:
-    """One value as a cell: empty where there is none, what is no text as JSON has it, without its quotes."""
-    match value:
-        case None:
-            return ""
-        case str():
-            return guarded(UNCLEAN.sub("\ufffd", value))
-        case Decimal():
-            return exact(value)
-        case datetime():
-            return moment(value)
-        case bool() | list() | dict():
-            return guarded(json(value).decode())
-    return str(value)
+    """One value as a cell: empty where there is none, and what no other form fits as JSON has it."""
+    return CELLS.get(type(value), in_a_cell)(value)
+
+
+def in_a_cell(value: Any) -> str:
+    return guarded(json(value).decode())
 
 
 def guarded(text: str) -> str:
     """`text`, such that no spreadsheet takes it for a formula, blanks and look-alikes included."""
+    if not text.isprintable():
+        text = UNCLEAN.sub("\ufffd", text)
     return text if not text or text[0].isalnum() or text[0] in PLAIN else f"'{text}"
 
 
@@ -67,6 +63,17 @@ def exact(value: Decimal) -> str:
 
 def moment(value: datetime) -> str:
     return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+CELLS: dict[type, Callable[[Any], str]] = {
+    str: guarded,
+    int: str,
+    float: str,
+    UUID: str,
+    Decimal: exact,
+    datetime: moment,
+    type(None): lambda _: "",
+}
 
 
 def json_lines(rows: Iterable[RequestLog]) -> bytes:
