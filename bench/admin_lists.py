@@ -4,12 +4,13 @@
     python -m bench.admin_lists --rows 10000          fewer
     python -m bench.admin_lists --database postgres://…/empty
     python -m bench.admin_lists --only apikey         pages whose name has this in it
+    python -m bench.admin_lists --folder kept         with the rows that are there from the last time
 
 In one process, under gevent as in a worker, through Django's test client: what a page costs, without the
 network. The least of some rounds counts, since other work on the machine only ever adds; beside it stands for
-how long the worker did nothing else at a stretch. SQLite's file is made in a directory that is removed
-afterwards; a PostgreSQL database is to be empty, and is left filled. Of logs there are none: those have a
-benchmark of their own.
+how long the worker did nothing else at a stretch. Everything is kept in a directory that is removed at the
+end, unless one is given; a PostgreSQL database is filled if it is empty, and left so. Of logs there are none:
+those have a benchmark of their own.
 """
 
 from gevent import monkey
@@ -71,7 +72,9 @@ class Told:
 def main() -> None:
     wanted = options()
     with tempfile.TemporaryDirectory(prefix="gatehouse-admin-") as name:
-        settings = gatehouse_settings(Path(name), port=8000)
+        folder = Path(wanted.folder or name).resolve()
+        folder.mkdir(mode=0o700, exist_ok=True)
+        settings = gatehouse_settings(folder, port=8000)
         if wanted.database != "sqlite":
             settings |= {"DATABASE_URL": wanted.database, "LOG_DATABASE_URL": wanted.database}
         os.environ.clear()
@@ -89,6 +92,7 @@ def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.admin_lists", description=about)
     parser.add_argument("--rows", type=int, default=ROWS, help="keys of each kind")
     parser.add_argument("--database", default="sqlite", help="sqlite, or the URL of an empty PostgreSQL one")
+    parser.add_argument("--folder", help="where SQLite's file is kept for the next time")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--only", help="pages whose name has this in it")
     return parser.parse_args()
@@ -108,9 +112,11 @@ def prepared(rows: int) -> "Client":
 
     from bench import admin_rows
 
-    admin_rows.fill(rows)
+    if not User.objects.exists():
+        admin_rows.fill(rows)
+        User.objects.create(username="root", is_staff=True, is_superuser=True)
     client = Client(HTTP_HOST="127.0.0.1")
-    client.force_login(User.objects.create(username="root", is_staff=True, is_superuser=True))
+    client.force_login(User.objects.get(username="root"))
     return client
 
 

@@ -26,7 +26,7 @@ def fill(rows: int) -> None:
     """So many keys of each kind, in a fifth as many workspaces, and five times as many events."""
     spaces = workspaces(rows // EVERY)
     save(User, people())
-    save(Group, [Group(name="Auditors")])
+    save(Group, [Group(name="Of the benchmark")])
     save(Change, (Change(generation=n, kind="api_key", object_id=f"{n}") for n in range(rows)))
     Installation.objects.current()
     save(Integration, integrations(rows, spaces))
