@@ -16,6 +16,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
+from django.utils.html import escape
 from django.utils.safestring import SafeString
 
 from keys.admin_changes import ReadOnlyAdmin
@@ -27,6 +28,7 @@ from logs.story.values import Told
 from logs.story.visible import visible
 
 SHOWN = 256 << 10  # characters of a body, as it is
+STRETCH = 16 << 10  # of them at a time
 READ = 1 << 20  # bytes of a body
 TITLES = {
     BodyKind.REQUEST: "The request, as the client sent it",
@@ -151,8 +153,10 @@ def raw(bodies: dict[BodyKind, LogBody]) -> Iterable[SafeString]:
     """Each body as it is."""
     for kind, body in bodies.items():
         text = content(body).decode("utf-8", "replace")
-        left_out = max(len(text) - SHOWN, 0)
-        yield shown("raw", title=TITLES[kind], body=body, text=text[:SHOWN], left_out=left_out)
+        yield shown("raw", title=TITLES[kind], body=body)
+        for start in range(0, min(len(text), SHOWN), STRETCH):
+            yield SafeString(visible(escape(text[start : start + STRETCH])))
+        yield shown("raw_end", left_out=max(len(text) - SHOWN, 0))
 
 
 def content(body: LogBody) -> bytes:

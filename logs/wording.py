@@ -43,7 +43,7 @@ def sentence(log: RequestLog) -> str:
     """Who was asked, how it went, what it took."""
     through = f" through the virtual key {log.virtual_key}" if log.virtual_key else ""
     ending = ENDINGS.get(Outcome(log.outcome), "") if log.outcome in Outcome.values else log.outcome
-    facts = ", ".join(filter(None, (str(log.status or ""), log.finish, tokens(log), spent(log))))
+    facts = ", ".join(filter(None, (status(log), tokens(log), spent(log))))
     return f"{subject(log)}{through} {ending.format(time=lasting(log.total_ms))}: {facts}."
 
 
@@ -56,6 +56,12 @@ def subject(log: RequestLog) -> str:
 def provider(slug: str) -> str:
     known = PROVIDERS.get(slug)
     return known.name if known else slug
+
+
+def status(log: RequestLog) -> str:
+    """The status the client was told; none, where it left before."""
+    told = str(log.status or "no status")
+    return f"{told} {log.outcome}" if log.outcome == Outcome.FINISHED else told
 
 
 def tokens(log: RequestLog) -> str:

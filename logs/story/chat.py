@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from logs.story.conversation import ended, error, role_of, settings, some, turns, unknown
-from logs.story.merging import Ordered, last, merged
+from logs.story.merging import THINGS, Ordered, last, merged
 from logs.story.parts import call, content, embedded, rest, result, said, text_of
 from logs.story.values import JSON, Part, Told, Turn
 
@@ -107,7 +107,7 @@ def assembled(events: Iterable[Any]) -> JSON:
             continue
         last(whole, event, but=("choices",))
         given = event.get("choices")
-        for each in given if isinstance(given, list) else []:
+        for each in given[:THINGS] if isinstance(given, list) else []:
             if isinstance(each, dict):
                 grow(choices.at(each.get("index")), each)
     return whole | ({"choices": choices.values()} if choices.values() else {})

@@ -9,13 +9,14 @@ from typing import Any
 
 import orjson
 
+from logs.story.turns import in_turns
 from logs.story.values import JSON, TEXT, Piece, shortened
 
 SHORT = 400  # characters that stand without being folded
 DEEP = 5  # folds within folds
 MEMBERS = 60  # of one object or list
 FOLDS = 200  # of one value
-INDENTED = 2 * TEXT  # characters beyond which to indent is to waste
+INDENTED = TEXT  # characters beyond which to indent is to waste: so few deep levels become so many blanks
 
 
 def pretty(value: Any) -> str:
@@ -62,7 +63,7 @@ class Folding:
             yield stretch(value if isinstance(value, str) else pretty(value))
             return
         lines: list[str] = []
-        for name, member in members(value):
+        for name, member in in_turns(members(value)):
             short = dumped(member)
             if len(short) <= SHORT:
                 lines.append(f"{name}: {short}")

@@ -59,7 +59,7 @@ def grown(whole: JSON, delta: JSON, depth: int) -> JSON:
 
 def added(whole: list[Any], delta: list[Any], depth: int) -> list[Any]:
     """Things with a number are added to the one of that number, others to the end."""
-    for each in delta:
+    for each in delta[:THINGS]:
         number = each.get("index") if isinstance(each, dict) else None
         place = next((n for n, had in enumerate(whole) if is_numbered(had, number)), None)
         if place is not None:

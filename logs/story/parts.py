@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from logs.story.json_text import folded, pretty
+from logs.story.turns import in_turns
 from logs.story.values import JSON, Part, shortened, sized
 from providers.json_text import loads
 
@@ -24,7 +25,7 @@ def content(value: Any) -> Iterator[Part]:
     if value in EMPTY:
         return
     blocks = value if isinstance(value, list) else [value]
-    for block in blocks[:PARTS]:
+    for block in in_turns(blocks[:PARTS]):
         yield from part(block)
     if len(blocks) > PARTS:
         yield Part("other", f"{len(blocks) - PARTS:,} more parts, not shown here")
@@ -180,8 +181,8 @@ def sourced(block: JSON) -> list[Part]:
     """Anthropic's images and documents."""
     kind, source = text_of(block.get("type")), block.get("source")
     match source:
-        case {"type": "base64", "data": data}:
-            return [embedded(kind, data, text_of(source.get("media_type"))[:40].rpartition("/")[2])]
+        case {"type": "base64", "data": data, "media_type": str(form)}:
+            return [embedded(kind, data, form[:40].rpartition("/")[2])]
         case {"type": "url", "url": url}:
             return [media(kind, url)]
         case {"type": "file", "file_id": id_}:

@@ -52,6 +52,11 @@ OPENINGS = (b"data:", b"event:", b":", b"id:", b"retry:")  # of a stream of even
 DONE = b"[DONE]"
 ODD = 20  # one character of so many that is none makes bytes of a text
 SAMPLE = 4096  # characters that are looked at for it
+MEMBERS = 20_000  # objects and lists that are read in one go
+
+
+class Complex(ValueError):
+    """A JSON text that has too many parts."""
 
 
 def speech(dialect: str, endpoint: str) -> str:
@@ -83,9 +88,9 @@ def told(body: bytes, read: Read | None, assemble: Assemble | None, *, cut: bool
     if assemble and read and body.lstrip().startswith(OPENINGS):
         return streamed(body, read, assemble, cut=cut)
     try:
-        value = loads(body)
-    except ValueError:
-        return text(body, cut=cut)
+        value = parsed(body)
+    except ValueError as refused:
+        return text(body, cut=cut, note=str(refused) if isinstance(refused, Complex) else "")
     if not isinstance(value, dict):
         return Told(pieces=folded(value))
     if read:
@@ -115,15 +120,22 @@ def events(body: bytes, unread: list[bytes]) -> Iterator[Any]:
         if not frame.data or frame.data == DONE:
             continue
         try:
-            yield loads(frame.data)
+            yield parsed(frame.data)
         except ValueError:
             unread.append(frame.data)
 
 
-def text(body: bytes, *, cut: bool) -> Told:
+def parsed(text: bytes) -> Any:
+    """The value of a JSON text. Raises ValueError; Complex where reading it would hold others up."""
+    if text.count(b"{") + text.count(b"[") > MEMBERS:
+        raise Complex("It has too many parts to be laid out.")
+    return loads(text)
+
+
+def text(body: bytes, *, cut: bool, note: str = "") -> Told:
     """The body as the text it is, or how large it is where it is none."""
     read = body.decode("utf-8", "replace")
-    notes = ("Only its beginning was kept.",) if cut else ()
+    notes = tuple(filter(None, (note, "Only its beginning was kept." if cut else "")))
     sample = read[:SAMPLE]
     if sum(is_odd(character) for character in sample) * ODD > len(sample):
         return Told(notes=(f"Binary, {sized(len(body))}.", *notes))

@@ -5,11 +5,12 @@ Whoever writes into a log must not be able to turn a line around, or to hide a w
 
 import re
 
+NAMED = 20  # of many in a row
 # Control characters but tab and line feed; marks and overrides of direction; what has no width, but for the
 # two joiners that scripts and emoji need; fillers, interlinear marks and tags.
 UNSEEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f"
-    "\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff\ud800-\udfff]"
+    "\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff\ud800-\udfff]+"
 )
 
 
@@ -19,4 +20,5 @@ def visible(text: str) -> str:
 
 
 def named(found: re.Match[str]) -> str:
-    return f"⟨U+{ord(found[0]):04X}⟩"
+    names = "".join(f"⟨U+{ord(character):04X}⟩" for character in found[0][:NAMED])
+    return f"{names}⟨and {len(found[0]) - NAMED:,} more⟩" if len(found[0]) > NAMED else names
