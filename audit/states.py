@@ -58,7 +58,12 @@ def values(row: Model) -> Iterator[tuple[str, Any]]:
         yield each.name, each.value_from_object(row)
     for each in row._meta.many_to_many:
         others = getattr(row, each.name).select_related()
-        yield each.name, sorted(str(other) for other in others)
+        yield each.name, sorted(called(other) for other in others)
+
+
+def called(other: Model) -> str:
+    """What belongs to a row: by its id too where several may have the same name."""
+    return f"{other} ({other.pk})" if hasattr(other, "kind") else str(other)
 
 
 def told_fields(row: Model) -> Iterator["Field[Any, Any]"]:
@@ -71,10 +76,27 @@ def differences(before: State | None, after: State | None) -> Changes:
     """Each field that is not what it was, before and after, in JSON's terms."""
     one = after or before
     return {
-        label(name): [told(before, name), told(after, name)]
+        label(name): pair(before, after, name)
         for name in (one.values if one else ())
         if value(before, name) != value(after, name)
     }
+
+
+def pair(before: State | None, after: State | None, name: str) -> list[Any]:
+    """The field as it was and as it is; of what belongs to a row all that came or went, however many."""
+    was, now = value(before, name), value(after, name)
+    state = after or before
+    if state is None or not state.row._meta.get_field(name).many_to_many:
+        return [told(before, name), told(after, name)]
+    stayed = set(was or ()) & set(now or ())
+    if not stayed or size(was) + size(now) <= LONGEST:
+        return [was, now]
+    rest = [f"… and {len(stayed)} that stayed"]
+    return [[each for each in side or () if each not in stayed] + rest for side in (was, now)]
+
+
+def size(names: list[str] | None) -> int:
+    return sum(map(len, names or ()))
 
 
 def label(name: str) -> str:
