@@ -9,13 +9,17 @@ from django.contrib import admin
 from django.urls import URLPattern
 
 from keys.admin_changes import ReadOnlyAdmin
-from logs import admin_export, admin_prices
+from logs import admin_export, admin_journal, admin_prices
 from logs.admin_list import CallList
 from logs.admin_page import CallPage
 from logs.models import RequestLog
 
 # Pages beside the list, each a function of its module: from this admin to the addresses it adds.
-PAGES: tuple[Callable[["RequestLogAdmin"], list[URLPattern]], ...] = (admin_export.urls, admin_prices.urls)
+PAGES: tuple[Callable[["RequestLogAdmin"], list[URLPattern]], ...] = (
+    admin_export.urls,
+    admin_prices.urls,
+    admin_journal.urls,
+)
 
 
 @admin.register(RequestLog)

@@ -8,6 +8,7 @@ logs/lock.py lets one run at a time.
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 from logs.known import KnownModels
 from logs.last_used import LastUsed
 from logs.old_secrets import OldSecrets
+from logs.progress import Reporter
 from logs.reader import Call, Journal
 from logs.repricer import Repricer
 from logs.retention import Retention
@@ -41,6 +43,7 @@ class Ingester:
         self.store = Store(folder / "refused")
         self.known, self.last_used, self.old_secrets = KnownModels(), LastUsed(), OldSecrets()
         self.retention = Retention(folder)
+        self.reporter = Reporter(folder)
         self.prices = PriceBook()
         self.repricer = Repricer(folder, self.prices)
 
@@ -69,6 +72,7 @@ class Ingester:
 
     def look(self) -> None:
         """What came since the last look goes into the database; what is done with is removed."""
+        began = time.time()
         if not self.insisting(self.prices.look):
             return
         for batch in batches(self.told(self.journal.calls())):
@@ -79,6 +83,7 @@ class Ingester:
             self.known.tell()
             self.prices.look()
         self.journal.tidy()
+        self.reporter.looked(began, self.journal.read())
         self.last_used.tell()
         self.old_secrets.wipe()
 
@@ -105,6 +110,7 @@ class Ingester:
             except (Away, NotRead) as away:
                 if not waited:
                     logger.warning("The log waits in the journal: %s", away)
+                    self.reporter.waits(str(away))
                 waited = True
                 if self.stop.wait(AGAIN_SECONDS):
                     return False

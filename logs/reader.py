@@ -189,6 +189,10 @@ class Journal:
             if abandoned(draft):
                 draft.unlink(missing_ok=True)
 
+    def read(self) -> dict[str, int]:
+        """The bytes of each segment, by its name, that were read."""
+        return {name: segment.offset for name, segment in self.segments.items()}
+
     @property
     def quiet(self) -> bool:
         """Whether nothing is left to be read, now or later."""

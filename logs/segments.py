@@ -41,6 +41,15 @@ class Record:
     end: int  # where the next record begins
 
 
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A record by its header alone; `size` is all its bytes."""
+
+    kind: str
+    id: str
+    size: int
+
+
 class Stop(Enum):
     """Why there is no record here."""
 
@@ -83,6 +92,15 @@ def read(data: bytes, start: int, seed: int) -> Record | Stop:
         bodies.append(Body(name.decode(), data[at : at + int(kept)], int(size)))
         at += int(kept)
     return Record(kind.decode(), call.decode(), data[header.end() : facts_end], tuple(bodies), end)
+
+
+def measure(head: bytes) -> Measure | None:
+    """The record whose first HEADER_BYTES, or all there is, are `head`; nothing of it is checked."""
+    if (header := HEADER.match(head)) is None:
+        return None
+    kind, _, _, call, length, sizes = header.groups()
+    bodies = sum(int(piece.split(b":")[1]) for piece in sizes.split())
+    return Measure(kind.decode(), call.decode(), header.end() + int(length) + bodies + 1)
 
 
 def resume(data: bytes, start: int, seed: int) -> int | None:

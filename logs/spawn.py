@@ -22,6 +22,7 @@ EVERY_SECONDS = 1.0
 logger = logging.getLogger(__name__)
 
 _children: list["subprocess.Popen[bytes]"] = []
+_trying: list["subprocess.Popen[bytes]"] = []
 
 
 def watch(stop: threading.Event) -> None:
@@ -52,11 +53,17 @@ def has_segments(folder: Path) -> bool:
     return next(folder.glob("*.journal"), None) is not None
 
 
-def started() -> "subprocess.Popen[bytes]":
+def try_again() -> None:
+    """Have what was set aside tried again, by a process that ends when that is done."""
+    _trying[:] = [child for child in _trying if child.poll() is None]
+    _trying.append(started("ingest_refused"))
+
+
+def started(command: str = "ingest_logs") -> "subprocess.Popen[bytes]":
     """A process that is not of our session, so that what ends us does not end it."""
     ours = {"DJANGO_SETTINGS_MODULE": settings.SETTINGS_MODULE, "DATA_DIR": str(settings.DATA_DIR)}
     return subprocess.Popen(
-        [sys.executable, str(settings.BASE_DIR / "manage.py"), "ingest_logs", "--verbosity=0"],
+        [sys.executable, str(settings.BASE_DIR / "manage.py"), command, "--verbosity=0"],
         cwd=settings.BASE_DIR,
         env=os.environ | ours,
         stdin=subprocess.DEVNULL,

@@ -42,4 +42,4 @@ def tell(brought_in: int) -> None:
     """An event, if any call came into the log."""
     if brought_in:
         changes = {"calls set aside": [brought_in, None]}
-        event(Action.MANAGE, kind=RequestLog.kind, id="", name="from calls set aside", changes=changes).save()
+        event(Action.MANAGE, kind=RequestLog.kind, id="", name="calls set aside", changes=changes).save()
