@@ -11,8 +11,8 @@ from prices.revising import start_of_change
 from providers.catalog import PROVIDERS
 
 PRICE = {"free", *BUCKETS, "per_call", "starts_at"}  # what is not changed in place once it has begun
+REPLACES = "A changed price counts from now on, unless you change this too. The one before stays in the list."
 NAMES = ("provider", "model")
-KEPT = "Past calls keep their price. Change from when it counts to have it count from earlier on or later."
 
 
 def providers() -> list[tuple[str, str]]:
@@ -30,6 +30,9 @@ class PriceForm(forms.ModelForm):  # type: ignore[type-arg]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.begun = self.instance.pk is not None and self.instance.starts_at <= now_in_seconds()
+        if begins := self.fields.get("starts_at"):
+            begins.show_hidden_initial = False  # what the row says is what counts
+            begins.help_text = REPLACES if self.begun else begins.help_text
 
     @property
     def replaces(self) -> bool:
@@ -41,8 +44,3 @@ class PriceForm(forms.ModelForm):  # type: ignore[type-arg]
         if self.replaces and cleaned.get("starts_at"):
             cleaned["starts_at"] = start_of_change(self.instance, cleaned["starts_at"])
         return cleaned
-
-    def validate_constraints(self) -> None:
-        """What `clean` has complained of in words is not said again by a constraint's name."""
-        if not self.errors:
-            super().validate_constraints()

@@ -135,6 +135,9 @@ class PriceOverride(models.Model):
                 f" {until}. Change that one, or choose another time."
             )
 
+    def validate_constraints(self, exclude: Any = None) -> None:
+        """`clean` says in words what they forbid; the database has them for whoever comes by another way."""
+
     def named_wrong(self) -> dict[str, str]:
         wrong = {}
         if self.provider not in PROVIDERS:
