@@ -1,70 +1,92 @@
-"""The list of calls in the admin. It never touches a body and never counts the table."""
+"""The list of calls in the admin: what is asked of it is in its address, and it is read by logs/queries.py.
 
-import contextlib
-import uuid
-from functools import cached_property
+It never touches a body and never counts the table. Whoever may see the log may see it; it cannot be written
+to. What it says is put in words by logs/listed.py.
+"""
+
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
-from django.core.paginator import Paginator
-from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, QueryDict
 from django.template.response import TemplateResponse
+from django.utils import timezone
 
 from keys.admin_changes import ReadOnlyAdmin
+from logs import filters, listed, queries
 from logs.models import RequestLog
 
-REACHABLE = 10_000  # rows by paging; beyond, by filters and search
-
-
-class Uncounted(Paginator):  # type: ignore[type-arg]
-    """Counts only as far as pages go: a full count takes seconds on a large table."""
-
-    @cached_property
-    def count(self) -> int:
-        rows = self.object_list
-        assert isinstance(rows, QuerySet)
-        return rows.order_by()[:REACHABLE].count()
+PAGE = 50
+COLUMNS = (  # of a row, that the list shows
+    "id",
+    "created_at",
+    "workspace",
+    "api_key",
+    "virtual_key",
+    "provider",
+    "model",
+    "status",
+    "outcome",
+    "attempts",
+    "retry_count",
+    "total_tokens",
+    "cost",
+    "total_ms",
+    "trace_id",
+)
 
 
 class CallList(ReadOnlyAdmin):
-    list_display = (
-        "created_at",
-        "outcome",
-        "status",
-        "workspace",
-        "api_key",
-        "virtual_key",
-        "model",
-        "total_tokens",
-        "cost_usd",
-        "total_ms",
-    )
-    list_filter = ("outcome", "pricing", "stream")
-    search_fields = ("trace_id",)
-    search_help_text = "A trace id, or the id of a call, in full."
-    ordering = ("-id",)
-    list_per_page = 50
-    show_full_result_count = False
-    paginator = Uncounted
-    actions = None
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[RequestLog], search_term: str
-    ) -> tuple[QuerySet[RequestLog], bool]:
-        """Whole ids only: both have an index."""
-        if not (term := search_term.strip()):
-            return queryset, False
-        found = Q(trace_id=term)
-        with contextlib.suppress(ValueError):  # not every trace id is a UUID
-            found |= Q(id=uuid.UUID(term))
-        return queryset.filter(found), False
-
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> TemplateResponse:
-        folder = settings.DATA_DIR / "journal" / "refused"
-        if (refused := sum(1 for _ in folder.glob("*.json"))) and self.has_view_permission(request):
-            messages.warning(
-                request, f"The database refused {refused} rows; they were set aside in {folder}."
-            )
-        return super().changelist_view(request, extra_context)
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        tell_of_refused(request)
+        found = asked(request.GET, self.get_queryset(request))
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Requests",
+            "opts": self.opts,
+            "fields": listed.fields(request.GET, found["errors"], listed.known(request.user)),
+            **found,
+            **(extra_context or {}),
+        }
+        return TemplateResponse(request, "logs/list.html", context)
+
+
+def tell_of_refused(request: HttpRequest) -> None:
+    folder = settings.DATA_DIR / "journal" / "refused"
+    if refused := sum(1 for _ in folder.glob("*.json")):
+        messages.warning(request, f"The database refused {refused} rows; they were set aside in {folder}.")
+
+
+def asked(query: QueryDict, among: QuerySet[RequestLog]) -> dict[str, Any]:
+    """What `query` asks for, or what is wrong with it."""
+    try:
+        wanted = filters.read(query, timezone.now())
+    except filters.Unreadable as wrong:
+        return {"errors": wrong.errors, "spans": listed.spans(None)}
+    before, after = cursor(query.get("before")), cursor(query.get("after"))
+    page = queries.page(wanted, before=before, after=after, size=PAGE, among=among.only(*COLUMNS))
+    return {
+        "errors": {},
+        "page": page,
+        "calls": [listed.line(row) for row in page.rows],
+        "counted": listed.counted(queries.count(wanted, among)),
+        "chips": listed.chips(wanted),
+        "spans": listed.spans(wanted),
+        "query": wanted.query(),
+        "everywhere": wanted.over("all").query(),
+        "span": wanted.span,
+        "turned": before or after,
+    }
+
+
+def cursor(text: str | None) -> UUID | None:
+    """The id that a link of the list leads on from; None for what is none."""
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        return None

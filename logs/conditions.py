@@ -21,7 +21,7 @@ from logs.models import LogMetadata, Outcome, RequestLog
 from logs.routing import ALIAS
 from logs.runs import Condition, Run
 
-MOST = 24  # runs that are gone along for one condition
+MOST = 8  # runs that are gone along for one condition
 
 # The conditions of the two indexes that are for few rows: a query has to repeat them to use one.
 NOT_FINISHED = ~Q(outcome=Outcome.FINISHED)

@@ -58,13 +58,13 @@ class Run:
 
     def of_its_index(self, span: Span) -> Iterator[Any]:
         """That the columns have the values, in the words by which the database uses the index."""
-        if connections[ALIAS].vendor != "postgresql":
+        if connections[ALIAS].vendor != "postgresql" or len(self.values) > 1:  # metadata have one index only
             yield Q(*self.values)
             return
-        pair = (*(F(column) for column, _ in self.values), F(self.id))
-        values = [value for _, value in self.values]
-        yield TupleGreaterThanOrEqual(pair, (*values, span.low))
-        yield TupleLessThan(pair, (*values, span.high))
+        [(column, value)] = self.values
+        pair = (F(column), F(self.id))
+        yield TupleGreaterThanOrEqual(pair, (value, span.low))
+        yield TupleLessThan(pair, (value, span.high))
 
     def nth(self, span: Span, n: int) -> UUID | None:
         """The n-th id within a span; None if there are fewer."""
