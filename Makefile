@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help run test check bench
+.PHONY: help run test check bench pictures
 help:
 	@sed -n 's/^\([a-z]*\):.*## /make \1 	/p' Makefile
 
@@ -34,3 +34,7 @@ check: ## format, lint, types, missing migrations, then the tests: what .ci/run 
 bench: ## Gatehouse and its peers, side by side
 	@$(PYTHON) scripts/set_up.py requirements-dev.txt
 	@$(BIN)/python -m bench.run
+
+pictures: ## README's pictures, taken anew; needs chromium
+	@$(PYTHON) scripts/set_up.py requirements-dev.txt
+	@$(BIN)/python -m tests.pictures
