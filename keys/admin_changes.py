@@ -10,7 +10,7 @@ from django.http import HttpRequest
 
 from audit.lists import ListAdmin
 from audit.trail import gathering
-from keys.changes import changing
+from keys.changes import changing, wait_for_turn
 from keys.models.base import Visible
 
 
@@ -40,6 +40,7 @@ class ChangingAdmin(VisibleAdmin):
         if request.method != "POST":
             return super().changeform_view(request, *args, **kwargs)
         with gathering():
+            wait_for_turn()  # a row is read before it is saved whole: what another ended must not come back
             return super().changeform_view(request, *args, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:

@@ -70,6 +70,11 @@ def raise_generation() -> int:
     return installations.values_list("generation", flat=True).get()
 
 
+def wait_for_turn() -> None:
+    """Until the transaction ends nobody else changes anything: what is read from here on stays true."""
+    Installation.objects.select_for_update().values_list("pk").first()
+
+
 def leave(generation: int, objects: set[tuple[str, str]]) -> None:
     Change.objects.bulk_create(
         [Change(generation=generation, kind=kind, object_id=changed) for kind, changed in sorted(objects)]

@@ -52,7 +52,7 @@ class IntegrationForm(WithSettings, forms.ModelForm):  # type: ignore[type-arg, 
     )
     grace = forms.ChoiceField(
         label="The secret before ends",
-        choices=GRACE_CHOICES,
+        choices=[KEPT, *GRACE_CHOICES],
         required=False,
         widget=UnfoldAdminSelectWidget,
         help_text="Of use with a new secret: until then the one before is tried where it is refused.",
@@ -72,10 +72,16 @@ class IntegrationForm(WithSettings, forms.ModelForm):  # type: ignore[type-arg, 
             return
         if "secret" in self.fields:
             self.fields["secret"].help_text = self.told_of_secret()
-        grace = self.fields.get("grace")
-        if isinstance(grace, forms.ChoiceField) and self.instance.in_transition:
-            grace.choices, grace.initial = [KEPT, *GRACE_CHOICES], KEPT[0]
+        if "grace" in self.fields:
+            self.offer(self.fields["grace"])
         self.keep_settings_of(self.instance.provider, self.instance.settings)
+
+    def offer(self, grace: forms.Field) -> None:
+        """What is offered; all of it is taken, for a transition may end while somebody fills in the form."""
+        if self.instance.in_transition:
+            grace.initial = KEPT[0]
+        elif isinstance(grace.widget, forms.Select):
+            grace.widget.choices = GRACE_CHOICES
 
     def told_of_secret(self) -> str:
         told = f"Now: {self.instance.hint}. Left empty, it stays."

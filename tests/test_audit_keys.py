@@ -1,4 +1,4 @@
-"""What the admin does with keys, as the audit log tells it: who, and one event for each object, lending too."""
+"""What the admin does with keys, as the audit log tells it: who, and one event for each object."""
 
 from typing import Any
 

@@ -281,12 +281,22 @@ def test_who_goes_back_has_no_secret_twice(replaced: Integration) -> None:
     assert not replaced.in_transition
 
 
-def test_without_a_transition_nothing_can_be_kept(admin: Client, virtual_key: VirtualKey) -> None:
+def test_where_there_is_nothing_to_keep_it_is_not_offered_and_keeps_nothing(
+    admin: Client, virtual_key: VirtualKey
+) -> None:
     row = virtual_key.integration
-    answer = admin.post(change(row), form(row, secret=NEXT, grace="kept"))
-    assert "kept is not one of the available choices" in answer.content.decode()
-    hold(row, NEXT, keep_previous=True)
+    assert 'value="kept"' not in admin.get(change(row)).content.decode()
+    assert admin.post(change(row), form(row, secret=NEXT, grace="kept")).status_code == 302
     assert held().previous is None
+
+
+def test_a_form_that_was_opened_in_a_transition_can_be_sent_after_it(
+    admin: Client, replaced: Integration
+) -> None:
+    assert 'value="kept"' in admin.get(change(replaced)).content.decode()
+    transitions.end(replaced)
+    assert admin.post(change(replaced), form(replaced, name="Ours", grace="kept")).status_code == 302
+    assert (held().credential.secret, held().previous) == (NEW, None)
 
 
 def test_no_page_shows_what_was_kept(admin: Client, replaced: Integration, rotated: Rotated) -> None:
@@ -295,3 +305,56 @@ def test_no_page_shows_what_was_kept(admin: Client, replaced: Integration, rotat
     for row in (replaced, key):
         shown = admin.get(change(row)).content.decode()
         assert not [each for each in hidden if each in shown]
+
+
+AT_ONCE = """
+import threading
+from datetime import timedelta
+from django.contrib.auth.models import User
+from django.db import connections
+from django.test import Client
+from django.utils import timezone
+from keys import transitions
+from keys.changes import changing
+from keys.credential_forms import IntegrationForm
+from keys.models import Integration, Workspace
+
+user = User.objects.create(username="two-at-once", is_staff=True, is_superuser=True)
+row = Integration(name="Two", slug="two-at-once", provider="openai", workspace=Workspace.objects.default())
+row.hold("sk-the-first-of-two-secrets")
+row.hold("sk-the-second-of-two-secrets", timezone.now() + timedelta(hours=1))
+with changing(row):
+    row.save()
+client, read, clean = Client(HTTP_HOST="127.0.0.1"), threading.Event(), IntegrationForm.clean
+client.force_login(user)
+sent = {"name": "Renamed", "slug": row.slug, "active": "on", "workspace": str(row.workspace_id)}
+
+def slowly(form):
+    read.set()
+    ending.join(0.3)
+    return clean(form)
+
+def in_thread(act):
+    def closing():
+        act()
+        connections.close_all()
+    return threading.Thread(target=closing)
+
+IntegrationForm.clean = slowly
+renaming = in_thread(lambda: client.post(f"/admin/keys/integration/{row.pk}/change/", sent))
+ending = in_thread(lambda: read.wait(5) and transitions.end(row))
+for thread in (ending, renaming):
+    thread.start()
+for thread in (ending, renaming):
+    thread.join()
+row = Integration.objects.get(pk=row.pk)
+print(row.name, repr(row.sealed_previous_secret), row.previous_until)
+with changing(row):
+    row.delete()
+user.delete()
+"""
+
+
+@pytest.mark.server
+def test_what_one_admin_ends_does_not_come_back_with_anothers_form(gatehouse: Any) -> None:
+    assert gatehouse.python(AT_ONCE) == "Renamed '' None"
