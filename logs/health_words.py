@@ -42,15 +42,15 @@ def told(health: Health, newest: Newest, now: datetime) -> Iterator[str]:
     if health.calls and not health.is_read:
         yield "Calls wait, and no ingester runs. A worker starts one within seconds, if any worker runs."
     elif health.calls and health.oldest and now - health.oldest > LATE and not away:
-        yield f"The log is behind: calls wait since {span(now - health.oldest)}."
+        yield f"The log is behind: calls have been waiting for {span(now - health.oldest)}."
     if health.free < LITTLE:
         yield (
             f"There is little room left on the disk: {filesizeformat(health.free)}."
             " Without room for a new segment, new calls are answered with 503."
         )
     if health.set_aside:
-        many = "more than " if health.set_aside >= set_aside.MOST else ""
-        yield f"{many}{health.set_aside} calls were set aside: the log does not show them.".capitalize()
+        many = counted(health.set_aside, is_all=health.set_aside < set_aside.MOST)
+        yield f"Set aside, and not in the log: {many}."
 
 
 def facts(health: Health, newest: Newest, now: datetime) -> list[tuple[str, str]]:
@@ -59,8 +59,7 @@ def facts(health: Health, newest: Newest, now: datetime) -> list[tuple[str, str]
         ("Machine", health.host),
         ("Folder", str(health.folder)),
         ("Ingester", ingester(health, now)),
-        ("Waiting", waiting(health)),
-        ("Since", span(now - health.oldest) if health.oldest else "—"),
+        ("Waiting", waiting(health, now)),
         ("Newest call in the log", newest_in_words(newest, now)),
         ("Segments", f"{health.segments}, {filesizeformat(health.size)}"),
         ("Room on the disk", f"{filesizeformat(health.free)} of {filesizeformat(health.room)}"),
@@ -70,15 +69,20 @@ def facts(health: Health, newest: Newest, now: datetime) -> list[tuple[str, str]
 
 def ingester(health: Health, now: datetime) -> str:
     runs = "runs" if health.is_read else "does not run; the next call has it started"
-    looked = f"; last through {span(now - health.looked_at)} ago" if health.looked_at else ""
+    looked = f"; was last done {span(now - health.looked_at)} ago" if health.looked_at else ""
     return runs + looked
 
 
-def waiting(health: Health) -> str:
+def waiting(health: Health, now: datetime) -> str:
     if not health.unread:
         return "nothing"
-    many = "" if health.is_all else "more than "
-    return f"{many}{health.calls} calls, {filesizeformat(health.unread)}"
+    many = counted(health.calls, is_all=health.is_all)
+    since = f", for {span(now - health.oldest)} at most" if health.oldest else ""
+    return f"{many}, {filesizeformat(health.unread)}{since}"
+
+
+def counted(calls: int, *, is_all: bool) -> str:
+    return f"{'' if is_all else 'more than '}{calls:,} call{'' if calls == 1 else 's'}"
 
 
 def newest_in_words(newest: Newest, now: datetime) -> str:

@@ -203,7 +203,7 @@ def test_what_waits_without_a_reader_is_told(viewer, writer):
     run(writer)
     shown = viewer.get(PAGE).content.decode()
     assert "no ingester runs" in shown
-    assert "1 calls" in shown
+    assert "1 call," in shown
 
 
 def test_the_newest_call_in_the_log_is_told(viewer, folder):
@@ -227,7 +227,7 @@ def test_what_was_set_aside_is_listed_as_text(viewer, folder):
     call = put_aside(folder)
     shown = viewer.get(PAGE).content.decode()
     assert f"{PAGE}{call}/" in shown
-    assert "1 calls were set aside" in shown
+    assert "not in the log: 1 call." in shown
     assert "&lt;script&gt;" in shown
     assert "<script>alert" not in shown
     assert "\u202e" not in shown
