@@ -37,6 +37,8 @@ TITLES = {
     BodyKind.RESPONSE: "The answer, as it went to the client",
 }
 
+Fact = tuple[str, str, str]  # its name, itself, and the query for a list of those that share it
+
 
 class CallPage(ReadOnlyAdmin):
     def change_view(
@@ -85,35 +87,45 @@ def shown(name: str, **context: Any) -> SafeString:
     return SafeString(visible(render_to_string(f"logs/call/{name}.html", context)))
 
 
-def ids(log: RequestLog) -> list[tuple[str, str, str]]:
-    """What the call is known by: each with its name and, where others share it, the list of those."""
+def people(log: RequestLog) -> list[Fact]:
+    metadata = log.metadata if isinstance(log.metadata, dict) else {}
     return [
-        ("Log id", str(log.id), ""),
-        ("Trace", log.trace_id, urlencode({"q": log.trace_id})),
-        ("Span", " ".join(filter(None, (log.span_name, log.span_id))), ""),
-        ("Parent span", log.parent_span_id, ""),
-    ]
-
-
-def people(log: RequestLog) -> list[tuple[str, str, str]]:
-    return [
-        ("Workspace", log.workspace, ""),
-        ("API key", log.api_key, ""),
+        ("Workspace", log.workspace, alike(workspace=log.workspace_id)),
+        ("API key", log.api_key, alike(api_key=log.api_key_id)),
         ("Address", log.client_address, ""),
         ("Client", log.sdk, ""),
+        *(
+            (name, value, "" if "=" in name else alike(metadata=f"{name}={value}"))
+            for name, value in metadata.items()
+        ),
     ]
 
 
-def what(log: RequestLog) -> list[tuple[str, str, str]]:
+def alike(**filters: str) -> str:
+    """The query for a list of all calls that have this in common; none where there is nothing."""
+    return urlencode({"span": "all", **filters}, errors="replace") if all(filters.values()) else ""
+
+
+def what(log: RequestLog) -> list[Fact]:
     answered = log.model_answered if log.model_answered != log.model else ""
     return [
         ("Call", f"{log.method} {log.endpoint}{', streamed' if log.stream else ''}", ""),
-        ("Virtual key", log.virtual_key, ""),
+        ("Virtual key", log.virtual_key, alike(virtual_key=log.virtual_key_id)),
         ("Integration", log.integration, ""),
-        ("Model asked", log.model, ""),
+        ("Model asked", log.model, alike(provider=log.provider, model=log.model)),
         ("Model that answered", answered, ""),
         ("Target", log.option_index, ""),
         ("Cache", log.cache_status if log.cache_status != "DISABLED" else "", ""),
+    ]
+
+
+def ids(log: RequestLog) -> list[Fact]:
+    """What the call is known by."""
+    return [
+        ("Log id", str(log.id), ""),
+        ("Trace", log.trace_id, urlencode({"q": log.trace_id}, errors="replace") if log.trace_id else ""),
+        ("Span", " ".join(filter(None, (log.span_name, log.span_id))), ""),
+        ("Parent span", log.parent_span_id, ""),
     ]
 
 
