@@ -29,7 +29,10 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
     ("", (Entry("Overview", "home", "index"),)),
     (
         "Requests",
-        (Entry("All requests", "list_alt", "logs_requestlog_changelist", "logs.view_requestlog"),),
+        (
+            Entry("All requests", "list_alt", "logs_requestlog_changelist", "logs.view_requestlog"),
+            Entry("Journal", "monitor_heart", "logs_requestlog_journal", "logs.view_requestlog"),
+        ),
     ),
     (
         "Keys",
@@ -42,7 +45,10 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
     ),
     (
         "Prices",
-        (Entry("Own prices", "sell", "prices_priceoverride_changelist", "prices.view_priceoverride"),),
+        (
+            Entry("Own prices", "sell", "prices_priceoverride_changelist", "prices.view_priceoverride"),
+            Entry("Models without a price", "money_off", "logs_requestlog_unpriced", "logs.view_requestlog"),
+        ),
     ),
     (
         "Audit",

@@ -68,7 +68,7 @@ class PriceOverrideAdmin(ListAdmin):
     fieldsets = (
         (None, {"fields": (NAMES,)}),
         ("Price", {"fields": ("free", *BY_BUCKET), "description": PER_MILLION}),
-        ("In force", {"fields": (("starts_at", "ends_at"), "note")}),
+        ("In force", {"fields": ("starts_at", "ends_at", "note")}),
     )
     made = (("Made", {"fields": (("made_by", "created_at", "status"),)}),)
 
