@@ -1,21 +1,43 @@
 """What is asked of the log is found, in the order of time, a page at a time and in bounded steps."""
 
 import uuid
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from keys.creation import create_api_key, create_virtual_key
 from keys.models import Workspace
-from logs import conditions, queries, runs
+from logs import conditions, partitions, queries, runs
 from logs.filters import Filters
 from logs.models import LogMetadata, RequestLog
 from logs.partitions import lowest_id
+from tests import log_databases
 from tests.call_rows import made
+from tests.servers import Yard
 
-pytestmark = pytest.mark.django_db(databases=["default", "logs"])
+pytestmark = [pytest.mark.django_db(databases=["default", "logs"]), pytest.mark.usefixtures("database")]
 
 NOON = datetime(2026, 3, 31, 12, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def postgres(yard: Yard) -> Iterator[BaseDatabaseWrapper]:
+    with log_databases.postgres(yard, "log_queries") as connection:
+        with log_databases.used(connection):
+            partitions.ensure(connection, NOON)
+        yield connection
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.server)])
+def database(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The log is in each kind of database."""
+    if request.param == "sqlite":
+        yield
+        return
+    with log_databases.lent(request.getfixturevalue("postgres")):
+        yield
 
 
 def times(rows: list[RequestLog]) -> list[int]:
@@ -136,8 +158,10 @@ def test_a_slug_in_several_workspaces_means_each_of_them():
 
 def test_metadata_is_found_in_one_workspace_and_in_all():
     for number, space in enumerate(("a", "b", "")):
-        (call,) = made(1, NOON + timedelta(seconds=number), workspace=space, workspace_id=space)
-        for key, value in (("team", "search"), ("user", str(number))):
+        told = {"team": "search", "user": str(number)}
+        facts = {"workspace": space, "workspace_id": space, "metadata": told}
+        (call,) = made(1, NOON + timedelta(seconds=number), **facts)
+        for key, value in told.items():
             LogMetadata.objects.create(workspace_id=space, key=key, value=value, log=call.pk)
     assert found(Filters(metadata=(("team", "search"),))) == [2, 1, 0]
     assert found(Filters(metadata=(("team", "search"), ("user", "1")))) == [1]
