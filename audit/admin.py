@@ -4,67 +4,17 @@ The table is never counted: pages go back some way, and filters and search find 
 """
 
 import json
-from collections.abc import Iterator
-from datetime import UTC, timedelta
+from datetime import UTC
 from typing import Any
 
-from django.apps import apps
 from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.template.loader import render_to_string
-from django.utils import timezone
 
-from audit import people
+from audit.admin_filters import ObjectKind, Span
 from audit.lists import ListAdmin
 from audit.models import AuditEvent, AuditEventQuerySet, in_words
-from audit.states import kind_of
-
-USUAL_DAYS = "7"
-SPANS = (("1", "Past day"), ("7", "Past 7 days"), ("30", "Past 30 days"), ("365", "Past year"))
-ALWAYS = ("all", "Any time")
-
-
-class Span(admin.SimpleListFilter):
-    """How far back the list goes; what is not chosen is a week."""
-
-    title = "time"
-    parameter_name = "days"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [*SPANS, ALWAYS]
-
-    def value(self) -> str:
-        given = super().value()
-        return given if given in dict([*SPANS, ALWAYS]) else USUAL_DAYS
-
-    def choices(self, changelist: Any) -> Iterator[Any]:
-        """Django's, without its first: there is always a choice."""
-        _, *rest = super().choices(changelist)
-        yield from rest
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[AuditEvent]) -> QuerySet[AuditEvent]:
-        if (days := self.value()) == ALWAYS[0]:
-            return queryset
-        return queryset.filter(created_at__gte=timezone.now() - timedelta(days=int(days)))
-
-
-class ObjectKind(admin.SimpleListFilter):
-    """What can be audited, told by the models there are: to ask the table would be to read all of it."""
-
-    title = "kind of object"
-    parameter_name = "object_kind"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        kinds = {kind_of(model) for model in apps.get_models() if is_audited(model)}
-        return sorted((kind, in_words(kind)) for kind in kinds)
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[AuditEvent]) -> QuerySet[AuditEvent]:
-        return queryset.filter(object_kind=self.value()) if self.value() else queryset
-
-
-def is_audited(model: type[Model]) -> bool:
-    return model in people.AUDITED or isinstance(getattr(model, "kind", None), str)
 
 
 @admin.register(AuditEvent)

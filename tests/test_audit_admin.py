@@ -1,8 +1,10 @@
 """The audit log in the admin: what is done there is in it, and its pages only show, quickly and as text."""
 
+import ast
 import re
 import uuid
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +21,7 @@ from tests.test_keys_admin import filled, page
 
 pytestmark = pytest.mark.django_db(databases=["default", "logs"])
 
+ROOT = Path(__file__).resolve().parent.parent
 LIST = "/admin/audit/auditevent/"
 NASTY = "<script>alert(1)</script><img src=https://elsewhere.example/x.png>"
 SECRET, OTHER = "sk-a-secret-of-the-tests", "sk-another-secret-of-tests-too"
@@ -87,7 +90,7 @@ def test_what_belongs_to_a_row_is_told_with_it(client: Client, rows: dict[type[M
     sent = filled(client, url, name="Renamed", lent_to=[str(other.pk)])
     assert client.post(url, sent).status_code == 302
     (told,) = since(seen)
-    assert told.changes == {"name": ["OpenAI", "Renamed"], "lent_to": [None, ["Unused"]]}
+    assert told.changes == {"name": ["OpenAI", "Renamed"], "lent_to": [None, [f"Unused ({other.pk})"]]}
 
 
 def test_a_bulk_action_is_one_event_for_each_row(client: Client, rows: dict[type[Model], Model]) -> None:
@@ -222,9 +225,82 @@ def test_filters(query: dict[str, str], there: set[str], monkeypatch: pytest.Mon
     assert found(client, **query) & {"new", "old"} == there
 
 
+DAY = datetime(2026, 3, 14, 12, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "there"),
+    [
+        ("2026-03-14", "2026-03-14", True),
+        ("2026-03-14", "", True),
+        ("", " 2026-03-14 ", True),
+        ("2026-03-14T12:30", "2026-03-14 12:31", True),
+        ("2026-03-14 13:30+01:00", "", True),
+        ("2026-03-14 12:31", "", False),
+        ("", "2026-03-14 12:30", False),
+        ("2026-03-15", "", False),
+        ("", "2026-03-13", False),
+    ],
+)
+def test_a_span_of_ones_own(
+    since: str, until: str, there: bool, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(timezone, "now", lambda: DAY)
+        event(object="of that day")
+    assert ("of that day" in found(client, since=since, until=until)) == there
+
+
+@pytest.mark.parametrize(
+    "wrong", ["tomorrow", "2026-02-30", "2026-13-01 10:00", "9999-12-31", "'; --", "\U0010ffff", "x" * 5000]
+)
+@pytest.mark.parametrize("name", ["since", "until"])
+def test_what_is_no_time_is_said_in_words_and_finds_nothing(name: str, wrong: str, client: Client) -> None:
+    event()
+    answer = client.get(LIST, {name: wrong})
+    assert answer.status_code == 200
+    if wrong != "9999-12-31":  # which is one, if the last
+        assert "There is no such time as" in answer.content.decode()
+        assert not answer.context["cl"].result_list
+
+
+def test_a_span_that_ends_before_it_begins_is_said_in_words(client: Client) -> None:
+    event()
+    answer = client.get(LIST, {"since": "2026-11-22", "until": "2026-11-21"})
+    assert "ends before it begins" in answer.content.decode()
+    assert not answer.context["cl"].result_list
+
+
+def test_a_span_is_asked_beside_all_else(client: Client) -> None:
+    shown = client.get(LIST, {"since": '"><i>', "action__exact": "rotate", "q": "ada", "days": "30"})
+    text = shown.content.decode()
+    form = text[text.index('aria-label="Span of time"') :].partition("</form>")[0]
+    assert 'name="action__exact" value="rotate"' in form
+    assert 'name="q" value="ada"' in form
+    assert 'name="days"' not in form
+    assert "&quot;&gt;&lt;i&gt;" in form
+    assert "?action__exact=rotate&amp;days=365&amp;q=ada" in text
+
+
 def test_every_kind_of_object_can_be_asked_for(client: Client) -> None:
     shown = client.get(LIST).content.decode()
-    assert all(f"object_kind={kind}" in shown for kind in (*KINDS.values(), "user", "group"))
+    assert all(f"object_kind={kind}" in shown for kind in {*KINDS.values(), "user", "group", *kinds_told()})
+
+
+def kinds_told() -> set[str]:
+    """What our own code says that an event is about, where it writes one out."""
+    packages = [path for path in ROOT.iterdir() if (path / "apps.py").exists()]
+    calls = [
+        node
+        for package in packages
+        for path in package.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "event"
+    ]
+    given = [each.value for call in calls for each in call.keywords if each.arg == "kind"]
+    found = {each.value for each in given if isinstance(each, ast.Constant)}
+    assert found >= {"pause", "user"}
+    return found
 
 
 def test_an_event_that_is_not_there_is_not_found(client: Client) -> None:
