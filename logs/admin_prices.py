@@ -102,7 +102,7 @@ def page(admin: Any, request: HttpRequest) -> HttpResponse:
         form = RepricingForm(request.POST)
         if form.is_valid():
             repricings.ask(form.save(commit=False), settings.DATA_DIR / "journal")
-            return redirect(f"{reverse(f'admin:{NAME}')}#asked")
+            return redirect(f"{address(NAME, watch='1')}#asked")
     else:
         form = RepricingForm(initial={name: request.GET[name] for name in FILLED if name in request.GET})
     return TemplateResponse(request, "logs/unpriced.html", context(admin, request, form, may_ask))
@@ -122,7 +122,8 @@ def context(admin: Any, request: HttpRequest, form: RepricingForm, may_ask: bool
         "shown": unpriced.SHOWN,
         "form": form if may_ask else None,
         "asked": asked,
-        "is_busy": any(each.state != Repricing.State.DONE for each in asked),
+        # whoever just asked; a page that comes anew would take what others are filling in
+        "is_watched": "watch" in request.GET and any(each.state != Repricing.State.DONE for each in asked),
         "may_override": request.user.has_perm("prices.add_priceoverride"),
     }
 

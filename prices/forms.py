@@ -1,11 +1,12 @@
 """The admin's form for a price, and what saving it will do."""
 
+from decimal import Decimal
 from typing import Any
 
 from django import forms
 from unfold.widgets import UnfoldAdminSelectWidget
 
-from prices.charging import BUCKETS
+from prices.charging import BUCKETS, said
 from prices.models import PriceOverride, now_in_seconds
 from prices.revising import start_of_change
 from providers.catalog import PROVIDERS
@@ -30,6 +31,9 @@ class PriceForm(forms.ModelForm):  # type: ignore[type-arg]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.begun = self.instance.pk is not None and self.instance.starts_at <= now_in_seconds()
+        for name in {*BUCKETS, "per_call"} & self.initial.keys():
+            if (price := self.initial[name]) is not None:
+                self.initial[name] = Decimal(said(Decimal(price)))  # 2, not 2.000000
         if begins := self.fields.get("starts_at"):
             begins.show_hidden_initial = False  # what the row says is what counts
             begins.help_text = REPLACES if self.begun else begins.help_text
