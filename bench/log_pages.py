@@ -38,6 +38,7 @@ STREAMS = 20
 TIMES = 5
 EXPORTED = 100_000  # rows
 BAR_MS, BAR_LATE_MS = 300, 50
+ALONE = 5.0  # seconds
 SETTLES = 0.15  # seconds until events that were held up have come
 LIST = "/admin/logs/requestlog/"
 
@@ -167,6 +168,7 @@ def visits(site: Site, call: str, queries: Mapping[str, Mapping[str, str]]) -> I
     lists = {name: f"{LIST}?{urlencode(query)}" for name, query in queries.items()}
     for path in (LIST, f"{LIST}{call}/change/"):
         site.read(path)
+    yield alone(site)
     for name, path in lists.items():
         yield visited(site, f"list: {name}", path)
     for name, path in {"a call": f"{call}/change/", **BESIDE}.items():
@@ -174,6 +176,13 @@ def visits(site: Site, call: str, queries: Mapping[str, Mapping[str, str]]) -> I
 
 
 BESIDE = {"models without a price": "unpriced/", "the journal's health": "journal/"}
+
+
+def alone(site: Site) -> Visit:
+    """How late everything is when no page is asked for: what the machine itself adds."""
+    with site.watched() as late:
+        time.sleep(ALONE)
+    return Visit("nothing but the streams", [], *late)
 
 
 def visited(site: Site, name: str, path: str) -> Visit:
