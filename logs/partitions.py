@@ -93,10 +93,12 @@ def create(
     with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
         cursor.execute(f"LOCK TABLE {table} IN SHARE UPDATE EXCLUSIVE MODE")
         cursor.execute(f"CREATE TABLE IF NOT EXISTS {name} (LIKE {table} INCLUDING ALL)")
+        cursor.execute(f"ALTER TABLE {table}_default DISABLE TRIGGER USER")  # they are moved, not removed
         cursor.execute(
             f"WITH strays AS (DELETE FROM {table}_default WHERE {month} RETURNING *)"  # noqa: S608
             f" INSERT INTO {name} SELECT * FROM strays"
         )
+        cursor.execute(f"ALTER TABLE {table}_default ENABLE TRIGGER USER")
         cursor.execute(f"ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM ('{low}') TO ('{high}')")
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 import responses
-from django.db import connection
+from django.apps import apps
+from django.db import connections
 from django.test import TransactionTestCase
 from pytest_django import Settings
 
@@ -15,11 +16,13 @@ from audit import append_only
 from keys import directory
 from keys.creation import create_api_key, create_virtual_key
 from keys.models import ApiKey, VirtualKey, Workspace
+from logs import guard
 from logs.reader import Journal
 from tests import servers
 from tests.own_provider import OwnProvider
 
 Rows = Callable[[], list[dict[str, Any]]]
+GUARDS = {"default": append_only, "logs": guard}
 
 
 @pytest.fixture(scope="session")
@@ -66,15 +69,19 @@ def own_directory(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def flushed_with_the_rest() -> Iterator[None]:
-    """After a test with transactions of its own Django empties every table, which audit events forbid."""
+    """After a test with transactions of its own Django empties every table, which some of them forbid."""
     emptied = TransactionTestCase._fixture_teardown
 
     def teardown(case: TransactionTestCase) -> None:
-        with connection.schema_editor() as editor:
-            append_only.lift(None, editor)
+        used = case._databases_names(include_mirrors=False)
+        guards = [(connections[alias], each) for alias, each in GUARDS.items() if alias in used]
+        for connection, each in guards:
+            with connection.schema_editor() as editor:
+                each.lift(apps, editor)
         emptied(case)
-        with connection.schema_editor() as editor:
-            append_only.guard(None, editor)
+        for connection, each in guards:
+            with connection.schema_editor() as editor:
+                each.guard(apps, editor)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", teardown)

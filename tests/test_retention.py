@@ -12,19 +12,20 @@ from threading import Event
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.core.management import CommandError, call_command
-from django.db import OperationalError, connections
+from django.db import DatabaseError, OperationalError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.utils import load_backend
 from pytest_django import Settings
 
 from audit.models import AuditEvent
 from gateway_site.settings import database
-from logs import partitions, pruning, retention, spawn
+from logs import guard, partitions, pruning, retention, spawn
 from logs.ids import new_id
 from logs.ingester import Ingester
 from logs.journal import Writer
-from logs.models import KnownModel, LogBody, LogFloor, LogMetadata, RequestLog
+from logs.models import KnownModel, LogBody, LogFloor, LogMetadata, Repricing, RequestLog, UnpricedModel
 from logs.pruning import Pruning
 from logs.retention import Retention
 from tests.servers import Yard
@@ -135,6 +136,15 @@ def test_models_not_heard_of_since_go(log: Any) -> None:
     assert set(KnownModel.objects.values_list("model", flat=True)) == {"listed", "seen"}
 
 
+def test_the_days_of_unpriced_models_go(log: Any) -> None:
+    for at in (OLD, YOUNG):
+        UnpricedModel.objects.create(
+            day=at.date(), provider="p", model="m", calls=1, used=1, first_at=at, last_at=at
+        )
+    prune(days=30)
+    assert [row.day for row in UnpricedModel.objects.all()] == [YOUNG.date()]
+
+
 def test_rows_set_aside_go_by_the_age_of_their_calls(log: Any, tmp_path: Path) -> None:
     refused = tmp_path / "journal" / "refused"
     refused.mkdir(parents=True)
@@ -239,6 +249,13 @@ def test_without_a_setting_calls_are_kept_for_ever(log: Any, settings: Settings,
 def test_a_moment_that_will_not_do_is_refused(options: dict[str, Any]) -> None:
     with pytest.raises(CommandError):
         prune(**options)
+
+
+def test_every_table_of_the_log_is_seen_to() -> None:
+    """A new one has to be removed from, or stands here with a reason."""
+    stay = {LogFloor, Repricing}  # where the log begins; what an admin asked for
+    seen_to = {RequestLog, LogBody, LogMetadata, KnownModel, UnpricedModel}
+    assert set(apps.get_app_config("logs").get_models()) == stay | seen_to
 
 
 # By the ingester, between its looks.
@@ -402,6 +419,16 @@ def test_months_that_are_over_are_dropped_whole(log: Any) -> None:
     assert {"logs_requestlog_2025_02", "logs_logbody_2025_02", "logs_logmetadata_2025_02"} <= names
     assert stray not in kept()[2]
     assert AuditEvent.objects.get().changes == {"months": ["2025-01", None], "calls": [1, None]}
+
+
+@postgres_alone
+@pytest.mark.parametrize("verb", ["DELETE FROM {}", "UPDATE {} SET outcome = 'failed'"])
+def test_a_call_in_the_partition_of_its_month_is_guarded_too(log: Any, verb: str) -> None:
+    partitions.ensure(log, datetime(2025, 1, 15, tzinfo=UTC))
+    made = call(datetime(2025, 2, 1, tzinfo=UTC))
+    with pytest.raises(DatabaseError, match=guard.REFUSAL), log.cursor() as cursor:
+        cursor.execute(verb.format("logs_requestlog_2025_02"))
+    assert kept()[0] == {made}
 
 
 @postgres_alone
