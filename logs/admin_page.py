@@ -72,9 +72,7 @@ def fragments(log: RequestLog) -> Iterator[SafeString]:
     """The page from top to bottom."""
     kept = {body.kind: body for body in LogBody.objects.filter(log=log.id)}
     bodies = {kind: kept[kind] for kind in BodyKind if kind in kept}
-    yield shown(
-        "head", log=log, sentence=wording.sentence(log), people=people(log), what=what(log), ids=ids(log)
-    )
+    yield shown("head", log=log, sentence=wording.sentence(log), kinds=list(bodies), **facts(log))
     yield from conversation(log, bodies)
     yield shown("times", log=log, times=timeline.times(log.first_byte_ms, log.total_ms, log.gateway_ms))
     yield shown("attempts", log=log, attempts=timeline.attempts(log.attempts, log.total_ms))
@@ -85,6 +83,10 @@ def fragments(log: RequestLog) -> Iterator[SafeString]:
 def shown(name: str, **context: Any) -> SafeString:
     """A fragment as it stands in the page: escaped by its template, and with nothing in it unseen."""
     return SafeString(visible(render_to_string(f"logs/call/{name}.html", context)))
+
+
+def facts(log: RequestLog) -> dict[str, list[Fact]]:
+    return {"people": people(log), "what": what(log), "ids": ids(log)}
 
 
 def people(log: RequestLog) -> list[Fact]:
@@ -137,16 +139,16 @@ def conversation(log: RequestLog, bodies: dict[BodyKind, LogBody]) -> Iterator[S
         return
     for kind, read in ((BodyKind.REQUEST, reading.request), (BodyKind.RESPONSE, reading.answer)):
         if body := bodies.get(kind):
-            yield from laid_out(TITLES[kind], read(words, content(body), cut=body.cut))
+            yield from laid_out(kind, read(words, content(body), cut=body.cut))
     for kind in (BodyKind.SENT, BodyKind.RECEIVED):
         if body := bodies.get(kind):
             told = reading.plain(content(body), cut=body.cut)
             yield shown("between", title=TITLES[kind], told=told)
 
 
-def laid_out(title: str, told: Told) -> Iterator[SafeString]:
+def laid_out(kind: BodyKind, told: Told) -> Iterator[SafeString]:
     """One body: its turns, and what is said beside them."""
-    yield shown("title", title=title, told=told)
+    yield shown("title", kind=kind.value, title=TITLES[kind], told=told)
     yield from (shown("turn", turn=turn) for turn in told.turns)
     yield shown("beside", told=told)
 
