@@ -35,11 +35,15 @@ def shrunk(connection: BaseDatabaseWrapper) -> Iterator[float]:
         return
     spare = pragma(connection, "page_count") // SLACK
     while (free := pragma(connection, "freelist_count")) > spare:
-        with connection.cursor() as cursor:
-            cursor.execute(f"PRAGMA incremental_vacuum({min(PAGES, free - spare)})")
-            cursor.fetchall()  # each page is a row
+        give_back(connection, min(PAGES, free - spare))
         yield 0
     pragma(connection, "wal_checkpoint(PASSIVE)")  # only then the file is cut
+
+
+def give_back(connection: BaseDatabaseWrapper, pages: int) -> None:
+    """Each page is a row without columns, of which sqlite3's `execute` takes one, and a script all."""
+    with connection.wrap_database_errors, connection.cursor() as cursor:
+        cursor.executescript(f"PRAGMA incremental_vacuum({pages})")
 
 
 def pragma(connection: BaseDatabaseWrapper, name: str) -> int:
