@@ -4,7 +4,8 @@ The table is never counted: pages go back some way, and filters and search find 
 """
 
 import json
-from datetime import UTC
+import re
+from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib import admin
@@ -15,6 +16,8 @@ from django.template.loader import render_to_string
 from audit.admin_filters import ObjectKind, Span
 from audit.lists import ListAdmin
 from audit.models import AuditEvent, AuditEventQuerySet, in_words
+
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(\+\d\d:\d\d|Z)\Z")  # as a change keeps one
 
 
 @admin.register(AuditEvent)
@@ -85,4 +88,14 @@ def text(value: Any) -> str:
         return "-"
     if isinstance(value, list) and all(isinstance(each, str) for each in value):
         return "\n".join(value)
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return moment(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def moment(told: str) -> str:
+    """A time as the rest of the page writes them; what is none, a name that looks like one too, as it is."""
+    if not TIME.match(told):
+        return told
+    try:
+        return f"{datetime.fromisoformat(told).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except (ValueError, OverflowError):
+        return told

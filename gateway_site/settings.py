@@ -168,7 +168,13 @@ UNFOLD = {
     "SITE_TITLE": "Gatehouse",
     "SITE_HEADER": "Gatehouse",
     "SITE_SYMBOL": "door_front",
-    "SITE_URL": "/docs/",
+    "SITE_URL": "",  # its links would read "View site", and lead to the API's description
+    "ACCOUNT": {
+        "navigation": [
+            {"title": "API documentation", "link": "/docs/"},
+            {"title": "Change password", "link": "/admin/password_change/"},
+        ]
+    },
     "SHOW_VIEW_ON_SITE": False,
     "LOGIN": {"form": "gateway_site.signing_in.SignInForm"},
     "COLORS": "gateway_site.csp.in_no_page",

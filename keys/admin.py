@@ -68,20 +68,28 @@ class ApiKeyAdmin(InWords, TokenAdmin):  # type: ignore[misc]  # unfold's base, 
     list_filter = ("type",)
     list_select_related = ("workspace",)
     search_fields = ("name", "hint")
-    readonly_fields = ("hint", "status", "revoked_at", "last_used")
+    readonly_fields = ("hint", "status", "revoked_at", "last_used_at")
     fixed = ("type", "workspace", "user")
     autocomplete_fields = ("workspace", "user")
     actions = (revoke,)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        state = (("State", {"fields": ("hint", "status", "revoked_at", "last_used")}),)
+        state = (("State", {"fields": ("hint", "status", "revoked_at", "last_used_at")}),)
         calls = ("log_bodies", "default_metadata", "default_config", "allow_config_override")
         return (
             (None, {"fields": ("name", "type", "workspace", "user", "expires_at", "description")}),
             *(state if obj else ()),
-            ("What it may do", {"fields": ("scopes",)}),
+            ("What it may do", {"fields": ("scopes" if self.may_write(request, obj) else "may",)}),
             ("Its calls", {"fields": calls}),
         )
+
+    def may_write(self, request: HttpRequest, obj: Any) -> bool:
+        return self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
+
+    @admin.display(description="scopes")
+    def may(self, key: ApiKey) -> str:
+        """What those see in the field's place who may not write it."""
+        return ", ".join(key.scopes)
 
 
 class TestedAdmin(QuickAdmin):
@@ -114,19 +122,20 @@ class IntegrationAdmin(InWords, EndingAdmin, TestedAdmin):  # type: ignore[misc]
     list_filter = (ProviderFilter, "active")
     list_select_related = ("workspace",)
     search_fields = ("name", "slug")
+    readonly_fields = ("provider_name",)
     fixed = ("provider",)
     autocomplete_fields = ("workspace", "lent_to")
     actions = (activate, deactivate)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        settings: tuple[str, ...] = ("settings",)
+        settings: tuple[str, ...] = ("told_settings",)
         if self.has_change_permission(request, obj):
             settings = tuple(
                 n for n, f in SETTING_FIELDS.items() if not obj or f.provider.slug == obj.provider
             )
             settings = ("grace", *settings) if obj else settings
         return (
-            (None, {"fields": ("provider", "secret", *settings, "custom_host")}),
+            (None, {"fields": ("provider_name" if obj else "provider", "secret", *settings, "custom_host")}),
             ("Name", {"fields": ("name", "slug", "description", "active")}),
             ("Who may use it", {"fields": ("workspace", "lent_to")}),
         )
@@ -135,6 +144,11 @@ class IntegrationAdmin(InWords, EndingAdmin, TestedAdmin):  # type: ignore[misc]
     def provider_name(self, integration: Integration) -> str:
         known = PROVIDERS.get(integration.provider)
         return known.name if known else integration.provider
+
+    @admin.display(description="settings")
+    def told_settings(self, integration: Integration) -> str:
+        """What those see in the fields' place who may not write them."""
+        return ", ".join(f"{name}: {value}" for name, value in sorted(integration.settings.items()))
 
     @admin.display
     def secret(self, integration: Integration) -> str:
@@ -148,7 +162,7 @@ class VirtualKeyAdmin(InWords, TestedAdmin):  # type: ignore[misc]
     list_filter = ("active",)
     list_select_related = ("workspace", "integration")
     search_fields = ("slug", "name")
-    readonly_fields = ("provider", "secret", "last_used")
+    readonly_fields = ("provider", "secret", "last_used_at")
     fixed = ("workspace", "slug")
     autocomplete_fields = ("workspace", "integration")
     actions = (activate, deactivate)
@@ -165,7 +179,7 @@ class VirtualKeyAdmin(InWords, TestedAdmin):  # type: ignore[misc]
         rules = ("Rules", {"fields": ("active", "expires_at", "allow_passthrough", "note")})
         if obj:
             return (
-                (None, {"fields": ("name", "slug", "workspace", "last_used")}),
+                (None, {"fields": ("name", "slug", "workspace", "last_used_at")}),
                 ("Credential", {"fields": ("integration", "provider", "secret")}),
                 rules,
             )

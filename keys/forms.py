@@ -36,3 +36,9 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = ApiKey
         fields = "__all__"  # noqa: DJ007 - what is not editable is not in it
+        help_texts = {
+            "user": "Of a workspace user's key, and of no other.",
+            "expires_at": "In UTC. Empty: it does not expire.",
+            "log_bodies": "Keep what was asked and answered, not only that it was.",
+            "allow_config_override": "Whether a call may name another config than the default one.",
+        }

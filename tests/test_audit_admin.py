@@ -15,6 +15,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from audit.admin import moment
 from audit.models import FREQUENT, AuditEvent
 from keys.models import ApiKey, Integration, VirtualKey, Workspace
 from tests.test_keys_admin import filled, page
@@ -306,3 +307,16 @@ def kinds_told() -> set[str]:
 def test_an_event_that_is_not_there_is_not_found(client: Client) -> None:
     assert client.get(f"{LIST}{10**9}/change/").status_code == 302
     assert client.get(f"{LIST}{uuid.uuid4()}/change/").status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("kept", "told"),
+    [
+        ("2026-12-05T01:53:12.681210+01:00", "2026-12-05 00:53:12 UTC"),
+        ("2026-99-05T00:53:12+00:00", "2026-99-05T00:53:12+00:00"),
+        ("0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00+14:00"),
+        ("2026-12-05", "2026-12-05"),
+    ],
+)
+def test_a_time_is_told_with_its_zone_and_a_name_like_one_as_it_is(kept, told):
+    assert moment(kept) == told

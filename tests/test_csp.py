@@ -54,7 +54,7 @@ REFUSED = [
     "new Date()",
     "`a`",
 ]
-FORMS = ("add", "change", "history", "delete")
+FORMS = ("add", "change", "delete")
 LEFT_OUT = {"admin:logout", "admin:view_on_site", "admin:jsi18n"}
 
 

@@ -245,7 +245,7 @@ def test_the_secret_has_one_row_below_the_provider(
         shown = client.get(page(Integration, "change", virtual_key.integration_id))
         fields = [field.field for rows in shown.context["adminform"] for line in rows for field in line]
         names = [field["name"] if isinstance(field, dict) else field.name for field in fields]
-        assert names[:2] == ["provider", "secret"]
+        assert names[:2] == ["provider_name", "secret"]
         assert [name for name in names if name in ("secret", "hint")] == ["secret"]
         assert "sk*****sts" in shown.content.decode()
 

@@ -141,3 +141,12 @@ def test_a_row_is_called_what_it_is_called_and_times_have_a_zone(admin_client, v
     virtual_key.last_used_at = timezone.now()
     virtual_key.save()
     assert f"{virtual_key.last_used_at:%Y-%m-%d %H:%M} UTC" in page(admin_client, "/admin/keys/virtualkey/")
+
+
+def test_the_history_of_a_row_is_in_the_audit_log(admin_client, client, staff, virtual_key):
+    address = f"/admin/keys/virtualkey/{virtual_key.pk}/change/"
+    link = f"/admin/audit/auditevent/?days=all&object_kind=virtual_key&q={virtual_key.pk}"
+    assert link.replace("&", "&amp;") in page(admin_client, address)
+    assert "created" in page(admin_client, link).lower()
+    staff("view_virtualkey")
+    assert "auditevent" not in page(client, address)
