@@ -36,6 +36,8 @@ TITLES = {
     BodyKind.RECEIVED: "The answer, as it came from the provider",
     BodyKind.RESPONSE: "The answer, as it went to the client",
 }
+OUTER = ((BodyKind.REQUEST, reading.request), (BodyKind.RESPONSE, reading.answer))
+INNER = ((BodyKind.SENT, reading.request), (BodyKind.RECEIVED, reading.answer))
 
 Fact = tuple[str, str, str]  # its name, itself, and the query for a list of those that share it
 
@@ -137,18 +139,20 @@ def conversation(log: RequestLog, bodies: dict[BodyKind, LogBody]) -> Iterator[S
     if not bodies:
         yield shown("none")
         return
-    for kind, read in ((BodyKind.REQUEST, reading.request), (BodyKind.RESPONSE, reading.answer)):
+    for kind, read in OUTER:
         if body := bodies.get(kind):
-            yield from laid_out(kind, read(words, content(body), cut=body.cut))
-    for kind in (BodyKind.SENT, BodyKind.RECEIVED):
+            yield from laid_out("title", kind, read(words, content(body), cut=body.cut))
+    theirs = reading.spoken(log.provider, words)
+    for kind, read in INNER:
         if body := bodies.get(kind):
-            told = reading.plain(content(body), cut=body.cut)
-            yield shown("between", title=TITLES[kind], told=told)
+            yield SafeString('<details class="gh-panel">')
+            yield from laid_out("folded", kind, read(theirs, content(body), cut=body.cut))
+            yield SafeString("</details>")
 
 
-def laid_out(kind: BodyKind, told: Told) -> Iterator[SafeString]:
-    """One body: its turns, and what is said beside them."""
-    yield shown("title", kind=kind.value, title=TITLES[kind], told=told)
+def laid_out(heading: str, kind: BodyKind, told: Told) -> Iterator[SafeString]:
+    """One body under its heading: its turns, and what is said beside them."""
+    yield shown(heading, kind=kind.value, title=TITLES[kind], told=told)
     yield from (shown("turn", turn=turn) for turn in told.turns)
     yield shown("beside", told=told)
 

@@ -41,16 +41,6 @@ def page(log: RequestLog) -> str:
     return f"{LIST}{log.id}/change/"
 
 
-def test_a_calls_page_shows_what_was_written_as_text(admin_client: Client, log: RequestLog) -> None:
-    answer = admin_client.get(page(log))
-    shown = answer.content.decode()
-    assert answer.status_code == 200
-    assert "<script>alert" not in shown
-    assert "elsewhere.example/x.png&gt;" in shown
-    assert "<img src=https" not in shown
-    assert "99 bytes, of which the beginning was kept" in shown
-
-
 def test_the_list_shows_calls_as_text(admin_client: Client, log: RequestLog) -> None:
     shown = admin_client.get(LIST).content.decode()
     assert str(log.id) in shown

@@ -174,12 +174,15 @@ def test_a_stream_is_shown_put_together(auditor: Client) -> None:
     assert "assistant It is so." in told
 
 
-def test_what_went_to_the_provider_is_shown_where_it_differs(auditor: Client) -> None:
-    sent = {"model": "sent-model"}
-    told = story(auditor, made({"request": ASKED, "sent": sent, "received": b"<h1>", "response": ANSWERED}))
-    assert "The request, as it went to the provider" in told
-    assert "The answer, as it came from the provider" in told
-    assert "sent-model" in told
+def test_what_went_to_the_provider_is_shown_in_its_words_where_it_differs(auditor: Client) -> None:
+    sent = {"system": "Be terse.", "messages": [{"role": "user", "content": "Is it?"}]}
+    received = {"role": "assistant", "content": [{"type": "text", "text": "Yes."}], "stop_reason": "end_turn"}
+    log = made(
+        {"request": ASKED, "sent": sent, "received": received, "response": ANSWERED}, provider="anthropic"
+    )
+    told = words(story(auditor, log))
+    assert "The request, as it went to the provider system Be terse. user Is it?" in told
+    assert "The answer, as it came from the provider assistant ended: end_turn Yes." in told
     assert "as it went to the provider" not in story(auditor, made({"request": ASKED}))
 
 

@@ -27,8 +27,8 @@ def turn(message: Any) -> Turn:
 
 def answer(body: JSON) -> Told:
     failed = error(body)
-    if "content" not in body and failed:
-        return failed
+    if "content" not in body:
+        return failed or Told(settings=settings(body, ()))
     said = Turn(
         role_of(body, "assistant"), some(content(body.get("content"))), ended(body.get("stop_reason"))
     )

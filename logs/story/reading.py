@@ -48,6 +48,9 @@ PATHS = {  # how paths end whose calls pass through
     "/responses": "responses",
     "/models": "models",
 }
+SPOKEN = {
+    "anthropic": {"chat": "messages", "completions": "messages"}
+}  # by providers with words of their own
 OPENINGS = (b"data:", b"event:", b":", b"id:", b"retry:")  # of a stream of events
 DONE = b"[DONE]"
 ODD = 20  # one character of so many that is none makes bytes of a text
@@ -67,6 +70,11 @@ def speech(dialect: str, endpoint: str) -> str:
     return next((words for ending, words in PATHS.items() if path.endswith(ending)), "")
 
 
+def spoken(provider: str, words: str) -> str:
+    """Which words a provider (its slug) was asked in, where the client speaks `words`."""
+    return SPOKEN.get(provider, {}).get(words, words)
+
+
 def request(words: str, body: bytes, *, cut: bool = False) -> Told:
     """What a request says, in the words that `speech` names."""
     return told(body, REQUESTS.get(words), None, cut=cut)
@@ -75,11 +83,6 @@ def request(words: str, body: bytes, *, cut: bool = False) -> Told:
 def answer(words: str, body: bytes, *, cut: bool = False) -> Told:
     """What an answer says; a stream as the whole it adds up to."""
     return told(body, ANSWERS.get(words), STREAMS.get(words), cut=cut)
-
-
-def plain(body: bytes, *, cut: bool = False) -> Told:
-    """A body in whoever's words: JSON to unfold, or text."""
-    return told(body, None, None, cut=cut)
 
 
 def told(body: bytes, read: Read | None, assemble: Assemble | None, *, cut: bool) -> Told:
