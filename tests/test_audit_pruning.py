@@ -1,4 +1,4 @@
-"""Old audit events go by an operator's command alone, which is told; the database goes on refusing the rest."""
+"""Old audit events go by an operator's command alone, which is told; the rest stay out of reach."""
 
 import io
 import re

@@ -10,12 +10,14 @@ from tests.servers import SANDBOX_KEY, Kind, within
 pytestmark = [pytest.mark.server, pytest.mark.timed]
 
 SECONDS = 1.0
+NAMES = ("revoked", "expired", "ended", "other")
 MAKE = """
-from keys.creation import create_api_key, create_virtual_key
-from keys.models import Workspace
+from keys.creation import create_api_key, create_virtual_key, rotate_api_key
+from keys.models import ApiKey, Workspace
 workspace = Workspace.objects.default()
-for name in ("revoked", "expired", "other"):
+for name in {names}:
     print(create_api_key(workspace, name)[1])
+rotate_api_key(ApiKey.objects.get(name="ended"))
 for slug in ("unused", "inactive", "detached"):
     create_virtual_key(workspace, slug, provider="openai", slug=slug, secret={secret!r}, custom_host={host!r})
 """
@@ -35,6 +37,7 @@ KEY = "ApiKey.objects.get(name='{}')"
 ENDS = {
     "revoked": ("revoked", "unused", KEY.format("revoked"), "row.revoked_at = timezone.now()", 401),
     "expired": ("expired", "unused", KEY.format("expired"), "row.expires_at = timezone.now()", 401),
+    "ended": ("ended", "unused", KEY.format("ended"), "row.forget_previous()", 401),
     "inactive": ("other", "inactive", "VirtualKey.objects.get(slug='inactive')", "row.active = False", 400),
     "detached": ("other", "detached", "Integration.objects.get(slug='detached')", "row.active = False", 400),
 }
@@ -44,8 +47,8 @@ ENDS = {
 def doomed(yard, request):
     """A server with two workers, and the API keys that will not last, by name."""
     with yard.started(Kind(request.param, 2)) as gatehouse:
-        made = gatehouse.python(MAKE.format(secret=SANDBOX_KEY, host="sandbox://openai/v1"))
-        yield gatehouse, dict(zip(("revoked", "expired", "other"), made.split(), strict=True))
+        made = gatehouse.python(MAKE.format(names=NAMES, secret=SANDBOX_KEY, host="sandbox://openai/v1"))
+        yield gatehouse, dict(zip(NAMES, made.split(), strict=True))
 
 
 @pytest.mark.parametrize("end", ENDS)
