@@ -2,8 +2,6 @@
 
 To look for calls is to go along the index of one condition, a stretch at a time, and to hold the others
 against the rows of that stretch. After some thousand entries it ends, found or not, and says how far it came.
-On PostgreSQL a run is asked for by comparing (column, id) with a pair, not by a column and a range of ids: so
-nothing but the index that has both can answer, and no wrong guess of its planner reads the table instead.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,8 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connections
-from django.db.models import F, Q, QuerySet
-from django.db.models.fields.tuple_lookups import TupleGreaterThanOrEqual, TupleLessThan
+from django.db.models import BooleanField, F, Func, Q, QuerySet, Subquery
 
 from logs.models import RequestLog
 from logs.routing import ALIAS
@@ -49,26 +46,31 @@ class Run:
 
     def ids(self, span: Span) -> QuerySet[Any, UUID]:
         """Its ids within a span, in the span's order."""
-        rows = self.rows.filter(**{f"{self.id}__gte": span.low, f"{self.id}__lt": span.high})
+        within = {f"{self.id}__gte": span.low, f"{self.id}__lt": span.high}
+        rows = self.rows.filter(*self.values, **within)
         columns = [*(column for column, _ in self.values), self.id]
-        if self.values:
-            rows = rows.filter(*self.of_its_index(span))
         order = columns if not span.newest_first else [f"-{column}" for column in columns]
         return rows.order_by(*order).values_list(self.id, flat=True)
-
-    def of_its_index(self, span: Span) -> Iterator[Any]:
-        """That the columns have the values, in the words by which the database uses the index."""
-        if connections[ALIAS].vendor != "postgresql" or len(self.values) > 1:  # metadata have one index only
-            yield Q(*self.values)
-            return
-        [(column, value)] = self.values
-        pair = (F(column), F(self.id))
-        yield TupleGreaterThanOrEqual(pair, (value, span.low))
-        yield TupleLessThan(pair, (value, span.high))
 
     def nth(self, span: Span, n: int) -> UUID | None:
         """The n-th id within a span; None if there are fewer."""
         return next(iter(self.ids(span)[n - 1 : n]), None)
+
+
+class Listed(Subquery):
+    """The ids of a subquery as one array, of which PostgreSQL expects few, whatever their number."""
+
+    template = "(ARRAY(%(subquery)s))"
+
+
+def one_of(ids: QuerySet[Any, UUID]) -> Q:
+    """That a row has one of these ids, in words by which the database looks for each and reads no table."""
+    if connections[ALIAS].vendor != "postgresql":
+        return Q(id__in=ids)
+    told = Func(
+        F("id"), Listed(ids), template="(%(expressions)s)", arg_joiner=" = ANY ", output_field=BooleanField()
+    )
+    return Q(told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +127,8 @@ def along(among: QuerySet[RequestLog], run: Run, stretches: Sequence[int], span:
     order = "-id" if span.newest_first else "id"
     edge: UUID | None = None
     for length in stretches:
-        ids = run.ids(span)[:length]
-        found += among.filter(id__in=ids).order_by(order)[: size - len(found)]
+        ids = one_of(run.ids(span)[:length])
+        found += among.filter(ids).order_by(order)[: size - len(found)]
         if len(found) == size:
             return Found(found, found[-1].pk)
         edge = run.nth(span, length)
@@ -151,7 +153,7 @@ def count(among: QuerySet[RequestLog], conditions: Sequence[Condition], span: Sp
     if not among.query.has_filters():
         numbers = [run.ids(span)[:COUNTED].count() for run in runs]
         return Count(sum(numbers), any(number == COUNTED for number in numbers))
-    numbers = [among.filter(id__in=run.ids(span)[:SIFTED]).count() for run in runs]
+    numbers = [among.filter(one_of(run.ids(span)[:SIFTED])).count() for run in runs]
     return Count(sum(numbers), any(run.nth(span, SIFTED + 1) for run in runs))
 
 

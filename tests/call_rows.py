@@ -13,7 +13,7 @@ def made(number: int, first: datetime, **facts: Any) -> list[RequestLog]:
     """As many calls, oldest first, a second from each other; `facts` are columns."""
     times = [first + timedelta(seconds=second) for second in range(number)]
     return RequestLog.objects.bulk_create(
-        [RequestLog(id=id_of(at), created_at=at, **(USUAL | facts)) for at in times]
+        [RequestLog(**({"id": id_of(at), "created_at": at} | USUAL | facts)) for at in times]
     )
 
 

@@ -14,7 +14,7 @@ from logs.filters import Filters
 from logs.models import LogMetadata, RequestLog
 from logs.partitions import lowest_id
 from tests import log_databases
-from tests.call_rows import made
+from tests.call_rows import id_of, made
 from tests.servers import Yard
 
 pytestmark = [pytest.mark.django_db(databases=["default", "logs"]), pytest.mark.usefixtures("database")]
@@ -124,9 +124,9 @@ def test_what_is_not_there_is_not_found(absent):
 
 
 def test_a_search_by_id_finds_the_call_and_its_trace_at_any_time_once():
-    first, second = made(2, NOON)
-    RequestLog.objects.filter(pk=second.pk).update(trace_id=str(first.pk))
-    RequestLog.objects.filter(pk=first.pk).update(trace_id=str(first.pk))
+    own = id_of(NOON)
+    (first,) = made(1, NOON, id=own, trace_id=str(own))
+    (second,) = made(1, NOON + timedelta(seconds=1), trace_id=str(own))
     filters = Filters(since=NOON + timedelta(days=1), search=str(first.pk))
     assert found(filters) == [1, 0]
     assert queries.count(filters) == runs.Count(2, more=False)
@@ -220,9 +220,8 @@ def test_of_two_conditions_the_one_that_leads_further_is_gone_along(short):
 
 
 def test_batches_give_every_call_once_through_all_that_is_between(short):
-    made(30, NOON)
-    for second in (0, 11, 12, 29):
-        RequestLog.objects.filter(created_at=NOON + timedelta(seconds=second)).update(status=500)
+    for second in range(30):
+        made(1, NOON + timedelta(seconds=second), status=500 if second in (0, 11, 12, 29) else 200)
     asked = Filters(status="5xx", api_key="")
     sizes = [times(batch) for batch in queries.batches(asked, size=3)]
     assert sizes == [[29, 12, 11], [0]]
