@@ -83,12 +83,12 @@ def audit(page: Page, gatehouse: Gatehouse) -> None:
 
 
 PICTURES = (
-    Picture("overview", overview, (1280, 740), ("Add virtual key", "Last requests", "claude-haiku-4-5")),
+    Picture("overview", overview, (1280, 800), ("Add virtual key", "Last requests", "claude-haiku-4-5")),
     Picture("virtual-key", virtual_key, (1280, 1180), ("OpenAI project", "Or use an existing integration")),
-    Picture("api-key", api_key, (1280, 400), ("Copy this key now", "Mobile app")),
+    Picture("api-key", api_key, (1200, 380), ("Copy this key now", "Mobile app")),
     Picture("requests", requests, (1200, 840), ("Export", "TRUNCATED · 200", "FAILED · 429")),
     Picture("request", request, (1200, 1200), ("Will I need an umbrella", "calls weather", "Usage and cost")),
-    Picture("audit", audit, (1280, 640), ("Signed in", "mistral-trial", "203.0.113.7")),
+    Picture("audit", audit, (1200, 640), ("Signed in", "mistral-trial", "203.0.113.7")),
 )
 
 
