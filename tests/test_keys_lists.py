@@ -144,3 +144,48 @@ def test_choices_are_searched_for(admin: Client, many: None) -> None:
     named = {"app_label": "keys", "model_name": "virtualkey", "field_name": "workspace", "term": "space 0001"}
     found = admin.get("/admin/autocomplete/", named).json()["results"]
     assert [each["text"] for each in found] == [f"Space 0001{n}" for n in range(10)]
+
+
+# What is done to many rows at once, or to one on which many hang.
+
+
+def test_what_stands_in_the_way_of_a_deletion_is_said_by_some_of_it(
+    admin: Client, many: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    space = Workspace.objects.get(slug="space-00017")
+    ApiKey.objects.update(workspace=space)
+    for url in (f"/admin/keys/workspace/{space.pk}/delete/", "/admin/keys/workspace/"):
+        chosen = {"action": "delete_selected", "_selected_action": str(space.pk), "post": "yes"}
+        with CaptureQueriesContext(connection) as asked:
+            answer = admin.post(url, chosen)
+        assert answer.status_code == 200
+        assert answer.content.count(b"API key: App") == lists.NAMED
+        assert all(each["sql"].startswith(("SAVEPOINT", "RELEASE")) or limited(each["sql"]) for each in asked)
+    assert Workspace.objects.filter(pk=space.pk).exists()
+
+
+def test_what_nothing_hangs_on_is_deleted(admin: Client, many: None) -> None:
+    key = ApiKey.objects.all()[0]
+    assert admin.post(f"/admin/keys/apikey/{key.pk}/delete/", {"post": "yes"}).status_code == 302
+    assert not ApiKey.objects.filter(pk=key.pk).exists()
+
+
+def test_an_action_takes_all_that_was_found_or_says_that_it_is_too_much(
+    admin: Client, many: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lists, "AT_ONCE", 10)
+    first = str(VirtualKey.objects.all()[0].pk)
+    everything = {"action": "deactivate", "select_across": "1", "_selected_action": first}
+    refused = admin.post("/admin/keys/virtualkey/?q=key+000", everything, follow=True)
+    assert "More than 10 rows are too many at once" in refused.content.decode()
+    assert not VirtualKey.objects.filter(active=False).exists()
+    admin.post("/admin/keys/virtualkey/?q=key+0001", everything)
+    assert VirtualKey.objects.filter(active=False).count() == 10
+
+
+def test_each_row_can_be_chosen(admin: Client, many: None) -> None:
+    shown = admin.get("/admin/keys/apikey/")
+    chosen = re.findall(
+        r'<input type="checkbox" name="_selected_action" value="([^"]+)"', shown.content.decode()
+    )
+    assert chosen == [str(row.pk) for row in shown.context["cl"].result_list]
