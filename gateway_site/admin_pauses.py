@@ -47,6 +47,10 @@ class Pauses(ListAdmin):
         view = self.admin_site.admin_view(require_POST(self.lift_named))
         return [path("lift/", view, name="gateway_site_tries_lift"), *super().get_urls()]
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Tries]:
+        """Those who failed: a success empties a row and leaves it."""
+        return super().get_queryset(request).filter(failures__gt=0)
+
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         context = (extra_context or {}) | {"may_lift": self.has_lift_permission(request)}
         return super().changelist_view(request, context)

@@ -64,6 +64,13 @@ def test_pauses_are_listed_without_whose_they_are(guard: Client, paused: list[pa
     assert ">Ada<" not in shown
 
 
+def test_who_got_in_is_not_listed(guard: Client, paused: list[pauses.Bucket]) -> None:
+    pauses.begin([pauses.by_name("Bea")])
+    assert pauses.by_name("Bea").key[:8] in guard.get(LIST).content.decode()
+    pauses.succeeded([pauses.by_name("Bea")])
+    assert pauses.by_name("Bea").key[:8] not in guard.get(LIST).content.decode()
+
+
 @pytest.mark.parametrize(
     "typed, named, lifted",
     [
