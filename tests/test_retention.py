@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from django.apps import apps
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, OperationalError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -20,6 +21,7 @@ from django.db.utils import load_backend
 from pytest_django import Settings
 
 from audit.models import AuditEvent
+from gateway_site import env
 from gateway_site.settings import database
 from logs import guard, partitions, pruning, retention, spawn
 from logs.ids import new_id
@@ -241,6 +243,15 @@ def test_without_a_setting_calls_are_kept_for_ever(log: Any, settings: Settings,
     settings.LOG_RETENTION_DAYS = 30
     prune()
     assert kept()[0] == set()
+
+
+@pytest.mark.parametrize("value", ["a week", "-1", "1.5", "36501", "inf"])
+def test_a_setting_that_will_not_do_stops_the_start_by_its_name(
+    value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOG_RETENTION_DAYS", value)
+    with pytest.raises(ImproperlyConfigured, match="LOG_RETENTION_DAYS"):
+        env.whole("LOG_RETENTION_DAYS", 0, most=36_500)
 
 
 @pytest.mark.parametrize(
