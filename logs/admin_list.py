@@ -12,12 +12,15 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, QueryDict
+from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.utils import timezone
+from django.utils.safestring import SafeString
 
 from keys.admin_changes import ReadOnlyAdmin
 from logs import filters, listed, queries
 from logs.models import RequestLog
+from logs.story.turns import in_turns
 
 PAGE = 50
 COLUMNS = (  # of a row, that the list shows
@@ -73,7 +76,7 @@ def asked(query: QueryDict, among: QuerySet[RequestLog]) -> dict[str, Any]:
     return {
         "errors": {},
         "page": page,
-        "calls": [listed.line(row) for row in page.rows],
+        "calls": list(in_turns(map(written, page.rows))),
         "counted": listed.counted(queries.count(wanted, among)),
         "chips": listed.chips(wanted),
         "spans": listed.spans(wanted),
@@ -82,6 +85,11 @@ def asked(query: QueryDict, among: QuerySet[RequestLog]) -> dict[str, Any]:
         "span": wanted.span,
         "turned": before or after,
     }
+
+
+def written(row: RequestLog) -> SafeString:
+    """The line of a call; a page of them at once would keep the worker's other calls waiting."""
+    return render_to_string("logs/list/line.html", {"call": listed.line(row)})
 
 
 def cursor(text: str | None) -> UUID | None:
