@@ -28,6 +28,7 @@ from urllib.parse import urlencode
 
 import django
 
+from bench import load
 from bench.contestants import ROOT, gatehouse_settings
 from bench.measuring import say
 from bench.paced import Streams
@@ -157,6 +158,7 @@ def measured(processes: Processes, environment: Mapping[str, str], rows: int) ->
     started = processes.start("gatehouse", gunicorn, core=core, env=dict(environment), cwd=str(ROOT))
     answers(started, port, "/readyz")
     site = Site(port, visitor.cookie, visitor.sandbox_key)
+    load.once(port, visitor.headers, model="sandbox-model")
     with Streams(port, visitor.headers, STREAMS) as site.streams:
         yield from visits(site, made.call, log_asked.queries(made))
         for kind in ("csv", "jsonl"):
