@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.views.main import ORDER_VAR
 from django.core.exceptions import FieldDoesNotExist
 from django.core.paginator import Paginator
 from django.db.models import PROTECT, Model, QuerySet
@@ -49,6 +50,11 @@ class ListAdmin(ModelAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
         return InTurns
 
+    def get_sortable_by(self, request: HttpRequest) -> Any:
+        """Any column while the rows are few; to sort many by a column without an index reads them all."""
+        is_long = self.get_queryset(request).order_by()[: REACHABLE + 1].count() > REACHABLE
+        return () if is_long else super().get_sortable_by(request)
+
     @admin.display(description=vars(ModelAdmin.action_checkbox)["short_description"])
     def action_checkbox(self, obj: Model) -> SafeString:
         before, after = unchecked()
@@ -85,6 +91,16 @@ class Rows(list[Any]):
 
 
 class InTurns(ChangeList):
+    def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
+        """As asked, where the columns can be sorted by; else as the list is by itself."""
+        params = self.params
+        if not self.sortable_by:
+            self.params = {name: value for name, value in params.items() if name != ORDER_VAR}
+        try:
+            return list(super().get_ordering(request, queryset))
+        finally:
+            self.params = params
+
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         self.result_list = Rows(self.result_list)

@@ -100,6 +100,20 @@ def test_no_list_sorts_the_table_to_show_its_beginning(kind: str, db: None) -> N
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_only_a_short_list_is_sorted_by_any_column(
+    kind: str, admin: Client, many: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backwards = {"o": "-1"}
+    short = admin.get(f"/admin/keys/{kind}/", backwards)
+    monkeypatch.setattr(lists, "REACHABLE", MANY - 1)
+    long, usual = admin.get(f"/admin/keys/{kind}/", backwards), admin.get(f"/admin/keys/{kind}/")
+    first = [answer.context["cl"].result_list[0].pk for answer in (short, long, usual)]
+    assert first[0] != first[1] == first[2]
+    assert b"?o=" in short.content
+    assert b"?o=" not in usual.content
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_search_goes_by_index(kind: str, db: None) -> None:
     for term in ("Key 00017", "key-00017", "gh*****017"):
         rows = KINDS[kind].objects.all()
