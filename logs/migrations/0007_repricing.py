@@ -11,21 +11,34 @@ from django.db.models.functions import TruncDate
 
 def count_what_is_there(apps, editor):
     """From here on logs/unpriced.py counts what comes."""
-    calls = apps.get_model('logs', 'RequestLog').objects.using(editor.connection.alias)
-    unpriced = apps.get_model('logs', 'UnpricedModel')
-    named = Case(When(model_answered='', then=F('model')), default=F('model_answered'))
+    calls = apps.get_model("logs", "RequestLog").objects.using(editor.connection.alias)
+    unpriced = apps.get_model("logs", "UnpricedModel")
+    named = Case(When(model_answered="", then=F("model")), default=F("model_answered"))
     rows = (
-        calls.filter(pricing='unpriced', total_tokens__gt=0)
+        calls.filter(pricing="unpriced", total_tokens__gt=0)
         .order_by()
-        .annotate(of=TruncDate('created_at', tzinfo=UTC), name=named)
-        .values('of', 'provider', 'name')
-        .annotate(n=Count('id'), t=Sum('total_tokens'), first=Min('created_at'), last=Max('created_at'),
-                  asked=Max('model'))
+        .annotate(of=TruncDate("created_at", tzinfo=UTC), name=named)
+        .values("of", "provider", "name")
+        .annotate(
+            n=Count("id"),
+            t=Sum("total_tokens"),
+            first=Min("created_at"),
+            last=Max("created_at"),
+            asked=Max("model"),
+        )
     )
     unpriced.objects.using(editor.connection.alias).bulk_create(
         [
-            unpriced(day=each['of'], provider=each['provider'], model=each['name'], calls=each['n'],
-                     used=each['t'], asked=each['asked'], first_at=each['first'], last_at=each['last'])
+            unpriced(
+                day=each["of"],
+                provider=each["provider"],
+                model=each["name"],
+                calls=each["n"],
+                used=each["t"],
+                asked=each["asked"],
+                first_at=each["first"],
+                last_at=each["last"],
+            )
             for each in rows
         ],
         batch_size=500,
@@ -33,48 +46,73 @@ def count_what_is_there(apps, editor):
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('logs', '0006_shrinking'),
+        ("logs", "0006_shrinking"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Repricing',
+            name="Repricing",
             fields=[
-                ('id', models.UUIDField(default=logs.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('asked_at', models.DateTimeField(auto_now_add=True)),
-                ('asked_by', models.CharField(blank=True, max_length=255)),
-                ('since', models.DateTimeField(blank=True, null=True, verbose_name='from')),
-                ('until', models.DateTimeField()),
-                ('provider', models.CharField(blank=True, max_length=255)),
-                ('model', models.CharField(blank=True, max_length=255)),
-                ('only_unpriced', models.BooleanField(default=True, verbose_name='only calls without a price')),
-                ('state', models.CharField(choices=[('waiting', 'Waiting'), ('running', 'Running'), ('done', 'Done')], default='waiting', max_length=16)),
-                ('reached', models.UUIDField(null=True)),
-                ('looked', models.BigIntegerField(default=0)),
-                ('changed', models.BigIntegerField(default=0)),
-                ('cost_before', models.DecimalField(decimal_places=12, default=Decimal('0'), max_digits=24)),
-                ('cost_after', models.DecimalField(decimal_places=12, default=Decimal('0'), max_digits=24)),
-                ('ended_at', models.DateTimeField(null=True)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=logs.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("asked_at", models.DateTimeField(auto_now_add=True)),
+                ("asked_by", models.CharField(blank=True, max_length=255)),
+                ("since", models.DateTimeField(blank=True, null=True, verbose_name="from")),
+                ("until", models.DateTimeField()),
+                ("provider", models.CharField(blank=True, max_length=255)),
+                ("model", models.CharField(blank=True, max_length=255)),
+                (
+                    "only_unpriced",
+                    models.BooleanField(default=True, verbose_name="only calls without a price"),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("waiting", "Waiting"), ("running", "Running"), ("done", "Done")],
+                        default="waiting",
+                        max_length=16,
+                    ),
+                ),
+                ("reached", models.UUIDField(null=True)),
+                ("looked", models.BigIntegerField(default=0)),
+                ("changed", models.BigIntegerField(default=0)),
+                ("cost_before", models.DecimalField(decimal_places=12, default=Decimal("0"), max_digits=24)),
+                ("cost_after", models.DecimalField(decimal_places=12, default=Decimal("0"), max_digits=24)),
+                ("ended_at", models.DateTimeField(null=True)),
             ],
             options={
-                'ordering': ['-id'],
-                'default_permissions': ('add',),
+                "ordering": ["-id"],
+                "default_permissions": ("add",),
             },
         ),
         migrations.CreateModel(
-            name='UnpricedModel',
+            name="UnpricedModel",
             fields=[
-                ('pk', models.CompositePrimaryKey('day', 'provider', 'model', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('day', models.DateField()),
-                ('provider', models.CharField(max_length=255)),
-                ('model', models.CharField(max_length=255)),
-                ('asked', models.CharField(blank=True, max_length=255)),
-                ('calls', models.BigIntegerField()),
-                ('used', models.BigIntegerField()),
-                ('first_at', models.DateTimeField()),
-                ('last_at', models.DateTimeField()),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "day",
+                        "provider",
+                        "model",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("day", models.DateField()),
+                ("provider", models.CharField(max_length=255)),
+                ("model", models.CharField(max_length=255)),
+                ("asked", models.CharField(blank=True, max_length=255)),
+                ("calls", models.BigIntegerField()),
+                ("used", models.BigIntegerField()),
+                ("first_at", models.DateTimeField()),
+                ("last_at", models.DateTimeField()),
             ],
         ),
         migrations.RunPython(count_what_is_there, migrations.RunPython.noop),
