@@ -198,6 +198,26 @@ def test_what_would_take_long_to_read_is_not_read():
     assert not found.turns
 
 
+@pytest.mark.parametrize("odd", [b'"\\ud800"', b"[" * 300 + b"]" * 300])
+def test_what_only_the_slow_reader_takes_is_read_as_long_as_it_has_few_members(odd):
+    few = b'{"messages":[{"role":"user","content":"' + b"x" * 70_000 + b'"}],"odd":' + odd + b"}"
+    assert reading.request("chat", few).turns[0].role == "user"
+    many = reading.request("chat", b'{"odd":' + odd + b',"many":[' + b"1," * 60_000 + b"1]}")
+    assert many.notes == ("It has too many parts to be laid out.",)
+
+
+def test_a_number_of_thousands_of_digits_is_shown_as_it_is():
+    (piece,) = reading.request("", b'{"a":[' + b"1" * 4200 + b"," + b"7" * 70_000 + b"]}").pieces
+    assert "1" * 4200 in str(piece)
+
+
+def test_of_many_calls_in_one_message_the_first_are_shown():
+    body = json.dumps({"messages": [{"role": "assistant", "tool_calls": [{"id": "x"}] * 15_000}]}).encode()
+    parts = reading.request("chat", body).turns[0].parts
+    assert len(parts) == 101
+    assert parts[-1].title == "14,900 more calls, not shown here"
+
+
 @pytest.mark.parametrize(
     "dialect, endpoint, words",
     [

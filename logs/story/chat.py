@@ -5,7 +5,8 @@ from typing import Any
 
 from logs.story.conversation import ended, error, role_of, settings, some, turns, unknown
 from logs.story.merging import THINGS, Ordered, last, merged
-from logs.story.parts import call, content, embedded, rest, result, said, text_of
+from logs.story.parts import PARTS, call, content, embedded, rest, result, said, text_of
+from logs.story.turns import in_turns
 from logs.story.values import JSON, Part, Told, Turn
 
 MESSAGE = (
@@ -65,8 +66,11 @@ def parts(message: JSON) -> Iterator[Part]:
         yield embedded("audio", audio.get("data"), "")
         yield from content(audio.get("transcript"))
     calls = message.get("tool_calls")
-    for each in calls if isinstance(calls, list) else []:
+    calls = calls if isinstance(calls, list) else []
+    for each in in_turns(calls[:PARTS]):
         yield from called(each)
+    if len(calls) > PARTS:
+        yield Part("other", f"{len(calls) - PARTS:,} more calls, not shown here")
     if isinstance(old := message.get("function_call"), dict):
         yield call(old.get("name"), None, old.get("arguments"))
     yield from rest(message, MESSAGE)

@@ -11,12 +11,50 @@ import orjson
 
 from logs.story.turns import in_turns
 from logs.story.values import JSON, TEXT, Piece, shortened
+from providers.json_text import loads
 
 SHORT = 400  # characters that stand without being folded
 DEEP = 5  # folds within folds
 MEMBERS = 60  # of one object or list
 FOLDS = 200  # of one value
+PARTS = 20_000  # objects and lists that are read in one go
+SMALL = 64 << 10  # bytes of a text that is read whatever is in it
+DIGITS = 40
 INDENTED = TEXT  # characters beyond which to indent is to waste: so few deep levels become so many blanks
+
+
+class Complex(ValueError):
+    """A JSON text that would hold others up."""
+
+
+def parsed(text: bytes | str) -> Any:
+    """The value of a JSON text. Raises ValueError; Complex where reading or showing it would take long."""
+    told = text.encode(errors="replace") if isinstance(text, str) else text
+    if told.count(b"{") + told.count(b"[") > PARTS:
+        raise Complex("It has too many parts to be laid out.")
+    if len(told) <= SMALL:
+        return loads(text)
+    try:
+        value = orjson.loads(told)
+        orjson.dumps(value)  # what it takes but does not give is nested deeply
+    except (ValueError, TypeError):
+        return oddly(told)
+    return value
+
+
+def oddly(text: bytes) -> Any:
+    """The value of a JSON text that orjson refuses: json needs ten times as long for each member."""
+    if text.count(b",") > PARTS:
+        raise Complex("It has too many parts to be laid out.")
+    try:
+        return json.loads(text, parse_int=number)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def number(digits: str) -> int | str:
+    """As text where it is no number that anybody meant: thousands of digits take long."""
+    return int(digits) if len(digits) <= DIGITS else digits
 
 
 def pretty(value: Any) -> str:

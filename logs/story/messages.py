@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from logs.story.conversation import ended, error, role_of, settings, some, turns, unknown
+from logs.story.json_text import parsed
 from logs.story.merging import Ordered, last
 from logs.story.parts import content, rest, text_of
 from logs.story.values import JSON, Told, Turn
-from providers.json_text import loads
 
 DELTAS = {"text_delta": "text", "thinking_delta": "thinking", "signature_delta": "signature"}
 
@@ -76,7 +76,7 @@ def with_input(block: JSON, text: str | None) -> JSON:
     if not text:
         return block
     try:
-        return block | {"input": loads(text)}
+        return block | {"input": parsed(text)}
     except ValueError:
         return block | {"input": text}
 

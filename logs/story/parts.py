@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from logs.story.json_text import folded, pretty
+from logs.story.json_text import folded, parsed, pretty
 from logs.story.turns import in_turns
 from logs.story.values import JSON, Part, shortened, sized
-from providers.json_text import loads
 
 PARTS = 100  # of one message
 ADDRESS = 300  # characters of an address
@@ -66,7 +65,7 @@ def call(name: Any, id_: Any, arguments: Any) -> Part:
     """A call of a tool; arguments that are JSON in a text are indented."""
     if isinstance(arguments, str):
         with contextlib.suppress(ValueError):  # a model may write anything: it is shown as it wrote it
-            arguments = loads(arguments)
+            arguments = parsed(arguments)
     title = f"calls {text_of(name) or 'a tool without a name'}"
     return said("call", text_of(arguments), f"{title} ({text_of(id_)})"[:200] if id_ else title[:200])
 
@@ -86,7 +85,7 @@ def structured(text: str) -> str:
     if text[:1] not in ("{", "["):
         return text
     try:
-        return pretty(loads(text))
+        return pretty(parsed(text))
     except ValueError:
         return text
 

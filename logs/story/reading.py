@@ -8,12 +8,11 @@ from typing import Any
 
 from logs.story import chat, messages, responses, vectors
 from logs.story.conversation import error
-from logs.story.json_text import folded
+from logs.story.json_text import Complex, folded, parsed
 from logs.story.turns import in_turns
 from logs.story.values import JSON, TEXT, Told, shortened, sized
 from providers.errors import Garbled
 from providers.framing import sse_frames
-from providers.json_text import loads
 
 Read = Callable[[JSON], Told]
 Assemble = Callable[[Iterable[Any]], JSON]
@@ -55,11 +54,6 @@ OPENINGS = (b"data:", b"event:", b":", b"id:", b"retry:")  # of a stream of even
 DONE = b"[DONE]"
 ODD = 20  # one character of so many that is none makes bytes of a text
 SAMPLE = 4096  # characters that are looked at for it
-MEMBERS = 20_000  # objects and lists that are read in one go
-
-
-class Complex(ValueError):
-    """A JSON text that has too many parts."""
 
 
 def speech(dialect: str, endpoint: str) -> str:
@@ -126,13 +120,6 @@ def events(body: bytes, unread: list[bytes]) -> Iterator[Any]:
             yield parsed(frame.data)
         except ValueError:
             unread.append(frame.data)
-
-
-def parsed(text: bytes) -> Any:
-    """The value of a JSON text. Raises ValueError; Complex where reading it would hold others up."""
-    if text.count(b"{") + text.count(b"[") > MEMBERS:
-        raise Complex("It has too many parts to be laid out.")
-    return loads(text)
 
 
 def text(body: bytes, *, cut: bool, note: str = "") -> Told:
