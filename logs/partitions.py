@@ -92,7 +92,9 @@ def create(
     month = f"{column} >= '{low}' AND {column} < '{high}'"
     with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
         cursor.execute(f"LOCK TABLE {table} IN SHARE UPDATE EXCLUSIVE MODE")
-        cursor.execute(f"CREATE TABLE IF NOT EXISTS {name} (LIKE {table} INCLUDING ALL)")
+        if exists(connection, name):
+            return  # another ingester made it while we waited
+        cursor.execute(f"CREATE TABLE {name} (LIKE {table} INCLUDING ALL)")
         cursor.execute(f"ALTER TABLE {table}_default DISABLE TRIGGER USER")  # they are moved, not removed
         cursor.execute(
             f"WITH strays AS (DELETE FROM {table}_default WHERE {month} RETURNING *)"  # noqa: S608
@@ -134,5 +136,5 @@ def drop(connection: BaseDatabaseWrapper, month: str) -> None:
 
 
 def lowest_id(moment: datetime) -> uuid.UUID:
-    """The id below every UUIDv7 minted at or after `moment`."""
-    return uuid.UUID(int=int(moment.timestamp() * 1000) << 80)
+    """The id below every UUIDv7 minted at or after `moment`; before 1970 there were none."""
+    return uuid.UUID(int=max(int(moment.timestamp() * 1000), 0) << 80)

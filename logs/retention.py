@@ -63,16 +63,15 @@ class Retention:
         """Remove for a moment, if anything is to be removed. What cannot be done is tried again later."""
         if time.monotonic() < self.next_at:
             return
-        if (pruning := self.pruning or self.begun()) is None:
-            return
-        self.pruning = pruning
         try:
-            if self.stepped():
-                tell(pruning, SYSTEM)
+            self.pruning = self.pruning or self.begun()
+            if self.pruning is not None and self.stepped():
+                tell(self.pruning, SYSTEM)
                 self.pruning, self.next_at = None, time.monotonic() + EVERY_SECONDS
         except (DatabaseError, InterfaceError, OSError, Busy) as error:
             logger.warning("What is older than LOG_RETENTION_DAYS waits: %s", error)
-            self.steps, self.next_at = pruning.steps(), time.monotonic() + AGAIN_SECONDS
+            self.steps = self.pruning.steps() if self.pruning is not None else iter(())
+            self.next_at = time.monotonic() + AGAIN_SECONDS
             connections.close_all()
 
     def begun(self) -> Pruning | None:

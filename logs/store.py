@@ -72,6 +72,10 @@ class Store:
         with transaction.atomic(using=ALIAS):
             lowest = floor.held(connection)
             kept = [rows for rows in batch if rows.log["id"] >= lowest]
+            if len(kept) < len(batch):
+                logger.warning(
+                    "%d calls from before the log begins were passed over.", len(batch) - len(kept)
+                )
             unpriced.count(rows.log for rows in kept)
             insert(connection, RequestLog, [rows.log for rows in kept])
             insert(connection, LogBody, [body for rows in kept for body in rows.bodies])

@@ -200,6 +200,27 @@ def test_the_floor_never_sinks(log: Any) -> None:
     assert LogFloor.objects.get().lowest > highest
 
 
+def test_a_floor_that_a_wrong_clock_raised_takes_no_call_and_sinks_again(log: Any, writer: Writer) -> None:
+    LogFloor.objects.update(lowest=partitions.lowest_id(NOW + timedelta(days=365)))
+    young = written(writer, minted(YOUNG))
+    ingester = Ingester(writer.folder, Event())
+    ingester.drain()
+    ingester.journal.close()
+    assert kept()[0] == {young}
+    prune(before=CUT.isoformat())
+    assert LogFloor.objects.get().lowest == partitions.lowest_id(CUT)
+    assert kept()[0] == {young}
+
+
+def test_calls_that_are_passed_over_are_told_of(log: Any, writer: Writer, caplog: Any) -> None:
+    prune(days=30)
+    written(writer, minted(OLD))
+    ingester = Ingester(writer.folder, Event())
+    ingester.drain()
+    ingester.journal.close()
+    assert "1 calls from before the log begins were passed over" in caplog.text
+
+
 def test_a_log_without_a_floor_takes_every_call(log: Any, writer: Writer) -> None:
     LogFloor.objects.all().delete()
     old = written(writer, minted(OLD))
@@ -207,6 +228,16 @@ def test_a_log_without_a_floor_takes_every_call(log: Any, writer: Writer) -> Non
     ingester.drain()
     ingester.journal.close()
     assert kept()[0] == {old}
+
+
+@pytest.mark.parametrize("log", ["postgres"], indirect=True)
+def test_a_partition_that_another_ingester_made_just_before_is_taken_as_it_is(log: Any) -> None:
+    month = datetime(NOW.year + 3, 12, 1, tzinfo=UTC)
+    assert len(partitions.ensure(log, month)) == 6
+    end = partitions.month_after(month)
+    for table, column in partitions.TABLES.items():
+        partitions.create(log, table, column, f"{table}_{month:%Y_%m}", month, end)
+    assert partitions.ensure(log, month) == []
 
 
 # What is told of it.
@@ -262,6 +293,14 @@ def test_a_moment_that_will_not_do_is_refused(options: dict[str, Any]) -> None:
         prune(**options)
 
 
+@pytest.mark.parametrize("options", [{"before": "1960-01-01"}, {"days": 30_000}])
+def test_nothing_is_from_before_there_were_ids(log: Any, options: dict[str, Any], capsys: Any) -> None:
+    young = call(YOUNG)
+    prune(**options)
+    assert "There is nothing from before" in capsys.readouterr().out
+    assert kept()[0] == {young}
+
+
 def test_every_table_of_the_log_is_seen_to() -> None:
     """A new one has to be removed from, or stands here with a reason."""
     stay = {LogFloor, Repricing}  # where the log begins; what an admin asked for
@@ -306,6 +345,31 @@ def test_a_turn_is_short_and_the_next_goes_on(keeping: Retention, monkeypatch: p
     assert not keeping.is_busy
     assert kept() == (set(), set(), set())
     assert AuditEvent.objects.get().changes == {"calls": [25, None]}
+
+
+def test_the_longest_time_that_may_be_set_stops_no_ingester(keeping: Retention, settings: Settings) -> None:
+    settings.LOG_RETENTION_DAYS = 36_500
+    old = call(OLD)
+    keeping.turn()
+    assert not keeping.is_busy
+    assert kept()[0] == {old}
+
+
+def test_a_disk_without_room_makes_it_wait_and_no_more(
+    keeping: Retention, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    old = call(OLD)
+    monkeypatch.setattr(retention.connections, "close_all", lambda: None)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "touch", full)
+        keeping.turn()
+    assert kept()[0] == {old}
+    keeping.next_at = 0.0
+    keeping.turn()
+    assert kept()[0] == set()
 
 
 def test_what_breaks_off_is_tried_again_and_told_of(
