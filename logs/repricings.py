@@ -8,6 +8,7 @@ query whether there is anything to do, and on which machine it was asked for. Th
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
@@ -38,11 +39,19 @@ def ask(repricing: Repricing, journal: Path) -> None:
 def asked(journal: Path) -> Iterator[Repricing]:
     """The requests that are not done yet, the oldest first."""
     for file in sorted((journal / FOLDER).glob("*")):
-        found = Repricing.objects.filter(pk=file.name).first()
+        found = Repricing.objects.filter(pk=file.name).first() if is_id(file.name) else None
         if found is not None and found.state != Repricing.State.DONE:
             yield found
         elif found is not None or time.time() - file.stat().st_mtime > LOST_SECONDS:
             file.unlink(missing_ok=True)
+
+
+def is_id(name: str) -> bool:
+    """Whether a file can be of a request; nobody knows what else gets into a folder."""
+    try:
+        return bool(UUID(name))
+    except ValueError:
+        return False
 
 
 def is_asked(journal: Path) -> bool:

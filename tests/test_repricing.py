@@ -1,6 +1,7 @@
 """Past calls priced anew: which change and which stay, what is told of it, and which models have no price."""
 
 import io
+import os
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -217,6 +218,26 @@ def test_who_goes_on_after_a_kill_goes_on_from_there(journal: Path, monkeypatch:
     turns(Repricer(journal, PriceBook()))
     request.refresh_from_db()
     assert (request.state, request.looked, request.changed) == ("done", 6, 6)
+
+
+def test_a_request_from_before_there_were_ids_is_done(journal: Path) -> None:
+    made = call()
+    own_price()
+    request = asked(journal, since=datetime(1960, 1, 1, tzinfo=UTC))
+    turns(Repricer(journal, PriceBook()))
+    request.refresh_from_db()
+    assert (request.state, row(made).pricing) == ("done", "priced")
+
+
+def test_a_file_that_is_of_no_request_stops_nothing_and_goes(journal: Path) -> None:
+    request, worker = asked(journal), Repricer(journal, PriceBook())
+    stray = journal / repricings.FOLDER / ".nfs0001"
+    stray.touch()
+    os.utime(stray, (0, 0))
+    turns(worker)
+    request.refresh_from_db()
+    assert request.state == "done"
+    assert not stray.exists()
 
 
 def test_a_database_that_is_away_makes_a_request_wait(journal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
