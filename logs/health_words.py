@@ -113,7 +113,7 @@ def parts(folder: Path, call: str) -> list[Part] | None:
         return None
     try:
         return list(read(json.loads(text)))
-    except (ValueError, TypeError, KeyError, AttributeError, zlib.error):  # as it is, then
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, zlib.error):  # as it is, then
         return [part("The file", text)]
 
 
@@ -133,7 +133,7 @@ def unfolded(value: Any) -> Any:
     """The facts of a record, which stand in the file as text."""
     try:
         return json.loads(value) if isinstance(value, str) else value
-    except ValueError:
+    except (ValueError, RecursionError):
         return value
 
 

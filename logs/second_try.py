@@ -40,7 +40,7 @@ def every(folder: Path, prices: PriceBook) -> Iterator[Tried]:
             told = json.loads(path.read_bytes())
         except FileNotFoundError:
             continue  # pruned meanwhile
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             yield Tried(path.stem, f"The file cannot be read: {error}")
             continue
         if (refusal := tried(store, told, prices)) is None:

@@ -257,6 +257,14 @@ def test_a_file_that_is_no_json_is_shown_as_it_is(viewer, folder):
     assert "only its beginning is shown" in shown
 
 
+@pytest.mark.parametrize("deep", ["[" * 100_000, "[" * 100_000 + "]" * 100_000])
+def test_one_nested_beyond_measure_is_shown_as_it_is(viewer, folder, deep):
+    call = put_aside(folder, opened=deep, closed=None, bodies=[])
+    assert viewer.get(f"{PAGE}{call}/").status_code == 200
+    (folder / "refused" / "deep.json").write_text(f'{{"reason": {deep}}}')
+    assert "[[[[" in viewer.get(f"{PAGE}deep/").content.decode()
+
+
 @pytest.mark.parametrize("name", ["nothing", "..", "%00", "a" * 300])
 def test_what_is_not_there_is_not_found(viewer, folder, name):
     assert viewer.get(f"{PAGE}{name}/").status_code == 404

@@ -92,6 +92,15 @@ def test_a_row_comes_back_as_it_would_have_been(writer, refused, poisoned, capsy
     assert beside[0][0] == ("request", b"asked \xff", 7, False)
 
 
+def test_a_file_nested_beyond_measure_keeps_nobody_waiting(writer, refused, poisoned, capsys):
+    poison = ingest(writer, model="poison")
+    poisoned()
+    (refused / "0.json").write_text(f'{{"id": "0", "reason": "", "opened": {"[" * 100_000}{"]" * 100_000}}}')
+    said = again(capsys)
+    assert "0: The file cannot be read" in said
+    assert f"{poison}: in the log" in said
+
+
 def test_a_call_no_row_could_be_made_of_comes_back_priced(writer, refused, capsys, monkeypatch):
     def broken(*_: Any) -> Any:
         raise ValueError("not yet")
