@@ -105,7 +105,7 @@ class PriceOverrideAdmin(ListAdmin):
 
     def told_of(self, object_id: Any) -> dict[str, Any]:
         """The prices of the same name, the latest first, and where past calls are priced anew by this one."""
-        this = PriceOverride.objects.filter(pk=object_id).first() if str(object_id).isdigit() else None
+        this = PriceOverride.objects.filter(pk=object_id).first() if str(object_id).isdecimal() else None
         if this is None:
             return {}
         rows = PriceOverride.objects.of(this.provider, this.model)[:SHOWN]

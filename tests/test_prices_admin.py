@@ -203,6 +203,11 @@ def test_the_page_of_a_price_shows_all_that_the_model_ever_cost(admin: Client) -
     assert "2 / 8" in page
 
 
+def test_an_address_of_no_price_is_none(admin: Client) -> None:
+    for name in ("²", "x", "9" * 40):
+        assert admin.get(reverse("admin:prices_priceoverride_change", args=[name])).status_code == 302
+
+
 def test_a_save_that_goes_on_editing_goes_on_with_the_new_price(admin: Client) -> None:
     before = override()
     answer = admin.post(place(before), filled(before, input="3") | {"_continue": "1"})
