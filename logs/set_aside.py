@@ -21,6 +21,7 @@ SUFFIX = ".json"
 MOST = 10_000  # files looked at
 HEAD = 16 << 10  # bytes of a file, among which its reason is found
 REASON = re.compile(r'"reason":\s*')
+UNTOLD = "The file cannot be read, or does not say why."
 
 logger = logging.getLogger(__name__)
 
@@ -103,9 +104,9 @@ def moment(call: str) -> datetime | None:
 
 
 def reason(head: str) -> str:
-    """The reason, from the beginning of a file."""
+    """The reason, from the beginning of a file; in its place, that there is none."""
     if not (found := REASON.search(head)):
-        return ""
+        return UNTOLD
     try:
         return str(json.JSONDecoder().raw_decode(head, found.end())[0])
     except ValueError:  # it goes on behind what was read

@@ -218,3 +218,9 @@ def test_no_more_than_so_many_files_are_looked_at(tmp_path, monkeypatch):
 def test_nothing_was_ever_set_aside(tmp_path):
     assert set_aside.count(tmp_path / "refused") == 0
     assert set_aside.newest(tmp_path / "refused", 10) == []
+
+
+def test_a_file_that_cannot_be_read_is_told_as_that(tmp_path):
+    (tmp_path / "broken.json").write_text("{not json")
+    (aside,) = set_aside.newest(tmp_path, 3)
+    assert aside.reason == "The file cannot be read, or does not say why."
