@@ -37,6 +37,9 @@ class PriceForm(forms.ModelForm):  # type: ignore[type-arg]
         if begins := self.fields.get("starts_at"):
             begins.show_hidden_initial = False  # what the row says is what counts
             begins.help_text = REPLACES if self.begun else begins.help_text
+        for field in self.fields.values():
+            if isinstance(field.widget, forms.MultiWidget):
+                name_parts(field)
 
     @property
     def replaces(self) -> bool:
@@ -48,3 +51,10 @@ class PriceForm(forms.ModelForm):  # type: ignore[type-arg]
         if self.replaces and cleaned.get("starts_at"):
             cleaned["starts_at"] = start_of_change(self.instance, cleaned["starts_at"])
         return cleaned
+
+
+def name_parts(moment: forms.Field) -> None:
+    """Name the inputs for date and time, which the field's one label does not reach."""
+    assert isinstance(moment.widget, forms.MultiWidget)
+    for part, widget in zip(("date", "time"), moment.widget.widgets, strict=True):
+        widget.attrs["aria-label"] = f"{moment.label}, {part}"

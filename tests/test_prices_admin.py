@@ -220,3 +220,9 @@ def test_who_may_only_look_changes_nothing() -> None:
     assert looking.post(place(row), filled(row, input="3")).status_code == 403
     assert looking.post(ADD, filled(model="other", input="1", output="1")).status_code == 403
     assert [each.input for each in PriceOverride.objects.all()] == [2]
+
+
+def test_date_and_time_are_named_each_for_who_does_not_see_them(admin):
+    page = admin.get(ADD).content.decode()
+    for named in ("From, date", "From, time", "Until, date", "Until, time"):
+        assert page.count(f'aria-label="{named}"') == 1
