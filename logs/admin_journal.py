@@ -63,7 +63,7 @@ def journal(request: HttpRequest, admin: Any) -> HttpResponse:
     newest = newest_call()
     context = {
         "title": "Journal",
-        "subtitle": f"of {found.host}",
+        "subtitle": found.host,
         "health": found,
         "problems": health_words.problems(found, newest, now),
         "facts": health_words.facts(found, newest, now),
