@@ -13,6 +13,7 @@ from keys.models import ApiKey, VirtualKey
 from logs.rows import Row
 
 EVERY_SECONDS = 3.0
+AGAIN_SECONDS = 30.0  # while the database is away: to find that out takes seconds, and calls wait meanwhile
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +22,7 @@ class LastUsed:
     def __init__(self) -> None:
         self.api_keys: dict[str, datetime] = {}
         self.virtual_keys: dict[str, datetime] = {}
-        self.told_at = 0.0
+        self.next_at = 0.0
 
     def note(self, logs: Iterable[Row]) -> None:
         for log in logs:
@@ -35,15 +36,16 @@ class LastUsed:
 
     def tell(self) -> None:
         """Write what was gathered; what cannot be written is tried again, and is no reason to stop."""
-        if not (self.api_keys or self.virtual_keys) or time.monotonic() - self.told_at < EVERY_SECONDS:
+        if not (self.api_keys or self.virtual_keys) or time.monotonic() < self.next_at:
             return
-        self.told_at = time.monotonic()
+        self.next_at = time.monotonic() + EVERY_SECONDS
         try:
             ApiKey.objects.used(dict(by_id(self.api_keys)))
             VirtualKey.objects.used(dict(by_id(self.virtual_keys)))
         except (DatabaseError, InterfaceError) as error:
             logger.warning("When keys were last used could not be written: %s", error)
             connections["default"].close()
+            self.next_at = time.monotonic() + AGAIN_SECONDS
         else:
             self.api_keys, self.virtual_keys = {}, {}
 

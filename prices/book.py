@@ -21,6 +21,7 @@ from providers.types import Usage
 
 EVERY_SECONDS = 2.0
 WHOLE_SECONDS = 60.0
+AGAIN_SECONDS = 30.0  # while the database is away: to find that out takes seconds, and calls wait meanwhile
 
 logger = logging.getLogger(__name__)
 
@@ -72,10 +73,11 @@ class PriceBook:
     def look(self, *, at_once: bool = False) -> None:
         """See whether overrides have changed, every other second or `at_once`.
 
-        With the database away what is known stays. Raises NotRead where nothing is.
+        With the database away what is known stays, for half a minute. Raises NotRead where nothing is.
         """
         now = time.monotonic()
-        if now - self.looked_at < EVERY_SECONDS and not at_once:
+        wait = AGAIN_SECONDS if self.away else EVERY_SECONDS
+        if now - self.looked_at < wait and not at_once:
             return
         try:
             self.read(now)
@@ -88,7 +90,7 @@ class PriceBook:
             self.away = True
         else:
             self.away = False
-        self.looked_at = now
+        self.looked_at = time.monotonic()
 
     def read(self, now: float) -> None:
         """The rows, if there may be others than those that are known."""

@@ -219,6 +219,30 @@ def test_with_the_database_away_the_prices_known_last_stay(monkeypatch: pytest.M
         unknown.look()
 
 
+@pytest.mark.django_db
+def test_while_the_database_is_away_calls_seldom_wait_to_find_that_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(prices_book, "EVERY_SECONDS", 0.0)
+    book, tries = PriceBook(), []
+
+    def tried(*_: Any) -> None:
+        tries.append(None)
+        away()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PriceBook, "read", tried)
+        for _ in range(3):
+            with pytest.raises(NotRead):
+                book.look()
+    book.look()
+    with monkeypatch.context() as patch:
+        patch.setattr(PriceBook, "read", tried)
+        for _ in range(3):
+            book.look()
+    assert len(tries) == 3 + 1
+
+
 def away(*_: Any) -> None:
     raise OperationalError("gone for lunch")
 
