@@ -162,6 +162,7 @@ def costs(log: RequestLog) -> dict[str, Any]:
         "used": list(wording.used(log)),
         "lines": wording.bill(log),
         "total": wording.money(log.cost),
+        "source": wording.source(log.price_source),
         "why": wording.why(log),
         "repriced": wording.repriced(log),
     }

@@ -9,6 +9,7 @@ from logs.models import Outcome, Pricing, RequestLog, UsageSource
 from logs.story.timeline import lasting
 from providers.catalog import PROVIDERS
 
+OVERRIDE = "override "  # how price_source begins where PriceOverride priced
 ENDINGS = {
     Outcome.FINISHED: "answered in {time}",
     Outcome.FAILED: "failed after {time}",
@@ -139,6 +140,11 @@ def asked(log: RequestLog) -> bool:
     """Whether a provider was asked: an attempt without a host ended before it had one."""
     told = log.attempts if isinstance(log.attempts, list) else []
     return any(isinstance(each, dict) and each.get("host") for each in told)
+
+
+def source(told: str) -> str:
+    """Whose price it was: the list's name, or the number of a price of one's own, as in its address."""
+    return f"own price {told.removeprefix(OVERRIDE)}" if told.startswith(OVERRIDE) else told
 
 
 def repriced(log: RequestLog) -> str:

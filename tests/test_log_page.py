@@ -207,6 +207,11 @@ def test_the_cost_is_worked_out_line_by_line(auditor: Client) -> None:
     assert "genai-prices 0.0.1" in told
 
 
+def test_a_price_of_ones_own_is_called_what_the_menu_calls_it(auditor: Client) -> None:
+    log = made(cost_lines=LINES, price_source="override 7", cost=Decimal("0.01015"))
+    assert "Prices: own price 7." in words(story(auditor, log))
+
+
 @pytest.mark.parametrize(
     "columns, told",
     [
