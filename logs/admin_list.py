@@ -21,6 +21,7 @@ from keys.admin_changes import ReadOnlyAdmin
 from logs import filters, listed, queries
 from logs.models import RequestLog
 from logs.story.turns import in_turns
+from logs.story.visible import visible
 
 PAGE = 50
 COLUMNS = (  # of a row, that the list shows
@@ -89,7 +90,7 @@ def asked(query: QueryDict, among: QuerySet[RequestLog]) -> dict[str, Any]:
 
 def written(row: RequestLog) -> SafeString:
     """The line of a call; a page of them at once would keep the worker's other calls waiting."""
-    return render_to_string("logs/list/line.html", {"call": listed.line(row)})
+    return SafeString(visible(render_to_string("logs/list/line.html", {"call": listed.line(row)})))
 
 
 def cursor(text: str | None) -> UUID | None:

@@ -14,7 +14,7 @@ from django.utils.html import escape
 
 from keys.creation import create_api_key
 from keys.models import Workspace
-from logs import runs
+from logs import admin_list, runs
 from logs.models import KnownModel, RequestLog
 from tests.call_rows import made
 
@@ -233,3 +233,10 @@ def test_rows_cannot_be_written_through_the_list(admin_client, anew):
 def test_a_call_of_long_ago_is_found_by_its_trace(admin_client):
     made(1, datetime(2020, 1, 1, tzinfo=UTC), trace_id="long-ago")
     assert len(lines(shown(admin_client, q="long-ago", span="1h"))) == 1
+
+
+def test_what_nobody_would_see_in_a_line_is_seen() -> None:
+    row = RequestLog(created_at=timezone.now(), outcome="finished", model="gpt\u202eevil", attempts=[])
+    line = admin_list.written(row)
+    assert "gpt⟨U+202E⟩evil" in line
+    assert "\u202e" not in line
