@@ -35,6 +35,6 @@ bench: ## Gatehouse and its peers, side by side
 	@$(PYTHON) scripts/set_up.py requirements-dev.txt
 	@$(BIN)/python -m bench.run
 
-pictures: ## README's pictures, taken anew; needs chromium
+pictures: ## the pictures of the README, taken anew; needs chromium
 	@$(PYTHON) scripts/set_up.py requirements-dev.txt
 	@$(BIN)/python -m tests.pictures

@@ -254,4 +254,4 @@ def test_every_target_of_make_says_what_it_is_for():
         ["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True
     )
     listed = {shlex.split(line)[1] for line in done.stdout.splitlines()}
-    assert listed == {"run", "test", "check", "bench"}
+    assert listed == {"run", "test", "check", "bench", "pictures"}
