@@ -4,6 +4,7 @@ It never touches a body and never counts the table. Whoever may see the log may 
 to. What it says is put in words by logs/listed.py.
 """
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -14,11 +15,14 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, QueryDict
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from keys.admin_changes import ReadOnlyAdmin
 from logs import filters, listed, queries
+from logs.health import beside_the_loop, set_aside_count
 from logs.models import RequestLog
 from logs.story.turns import in_turns
 from logs.story.visible import visible
@@ -61,9 +65,10 @@ class CallList(ReadOnlyAdmin):
 
 
 def tell_of_refused(request: HttpRequest) -> None:
-    folder = settings.DATA_DIR / "journal" / "refused"
-    if refused := sum(1 for _ in folder.glob("*.json")):
-        messages.warning(request, f"The database refused {refused} rows; they were set aside in {folder}.")
+    if refused := beside_the_loop(partial(set_aside_count, settings.DATA_DIR / "journal")):
+        words = 'Not in the log: <a href="{}">{} that were set aside</a>.'
+        journal = reverse("admin:logs_requestlog_journal")
+        messages.warning(request, format_html(words, journal, f"{refused:,}"))
 
 
 def asked(query: QueryDict, among: QuerySet[RequestLog]) -> dict[str, Any]:

@@ -89,7 +89,7 @@ class PriceOverride(models.Model):
     objects = PriceOverrideQuerySet.as_manager()
 
     class Meta:
-        verbose_name = "price override"
+        verbose_name = "own price"
         ordering = ["provider", "model", "-starts_at", "-id"]
         constraints = [
             models.CheckConstraint(

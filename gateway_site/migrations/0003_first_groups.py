@@ -5,7 +5,7 @@ from django.db import migrations
 WORDS = {
     ("audit", "auditevent"): "event",
     ("logs", "requestlog"): "request",
-    ("prices", "priceoverride"): "price override",
+    ("prices", "priceoverride"): "own price",
     ("keys", "workspace"): "workspace",
     ("keys", "apikey"): "API key",
     ("keys", "integration"): "integration",

@@ -202,7 +202,7 @@ class Migration(migrations.Migration):
                 ("updated_at", models.DateTimeField(auto_now=True)),
             ],
             options={
-                "verbose_name": "price override",
+                "verbose_name": "own price",
                 "ordering": ["provider", "model", "-starts_at", "-id"],
                 "constraints": [
                     models.CheckConstraint(
