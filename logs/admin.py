@@ -9,10 +9,12 @@ from django.contrib import admin
 from django.urls import URLPattern
 
 from keys.admin_changes import ReadOnlyAdmin
-from logs import admin_export, admin_journal, admin_prices
-from logs.admin_list import CallList
-from logs.admin_page import CallPage
 from logs.models import RequestLog
+from logs.pages import exporting as admin_export
+from logs.pages import journal as admin_journal
+from logs.pages import prices as admin_prices
+from logs.pages.call import CallPage
+from logs.pages.listing import CallList
 
 # Pages beside the list, each a function of its module: from this admin to the addresses it adds.
 PAGES: tuple[Callable[["RequestLogAdmin"], list[URLPattern]], ...] = (

@@ -14,13 +14,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from logs.keeping.retention import Retention
 from logs.known import KnownModels
 from logs.last_used import LastUsed
 from logs.old_secrets import OldSecrets
 from logs.progress import Reporter
 from logs.reader import Call, Journal
-from logs.repricer import Repricer
-from logs.retention import Retention
+from logs.repricing.beside import Repricer
 from logs.rows import Rows, rows
 from logs.segments import Record
 from logs.store import Away, Store, keep

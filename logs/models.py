@@ -123,7 +123,7 @@ class RequestLog(models.Model):
             models.Index(fields=["provider", "id"], name="logs_by_provider"),
             models.Index(fields=["model", "id"], name="logs_by_model"),
             models.Index(fields=["trace_id", "id"], name="logs_by_trace"),
-            # of what is not usual: a query uses them by the same condition, see logs/queries.py
+            # of what is not usual: a query uses them by the same condition, see logs/asking/queries.py
             models.Index(fields=["outcome", "id"], name="logs_by_outcome", condition=~Q(outcome="finished")),
             models.Index(fields=["id", "status"], name="logs_of_errors", condition=Q(status__gte=400)),
         ]
@@ -189,7 +189,7 @@ class KnownModel(models.Model):
 
 
 class LogFloor(models.Model):
-    """Where the log begins: in its one row the lowest id that is kept. It only rises; see logs/floor.py."""
+    """Where the log begins: in its one row the lowest id that is kept. It only rises (keeping/floor.py)."""
 
     id = models.SmallIntegerField(primary_key=True)
     lowest = models.UUIDField()
@@ -216,7 +216,7 @@ class UnpricedModel(models.Model):
 
 
 class Repricing(models.Model):
-    """A request to price past calls anew, and what came of it; the ingester sees to it (logs/repricer.py)."""
+    """A request to price past calls anew, and what came of it; the ingester sees to it."""
 
     kind = "repricing"
 

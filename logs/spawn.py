@@ -13,9 +13,9 @@ from pathlib import Path
 
 from django.conf import settings
 
+from logs.keeping.retention import is_due
 from logs.lock import is_free
-from logs.repricings import is_asked
-from logs.retention import is_due
+from logs.repricing.requests import is_asked
 
 EVERY_SECONDS = 1.0
 

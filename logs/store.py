@@ -26,7 +26,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model
 from django.utils import timezone
 
-from logs import floor, partitions, set_aside, unpriced
+from logs import partitions, set_aside, unpriced
+from logs.keeping import floor
 from logs.models import LogBody, LogFloor, LogMetadata, RequestLog, UnpricedModel
 from logs.routing import ALIAS
 from logs.rows import Row, Rows

@@ -16,7 +16,7 @@ from audit import append_only
 from keys import directory
 from keys.creation import create_api_key, create_virtual_key
 from keys.models import ApiKey, VirtualKey, Workspace
-from logs import guard
+from logs.keeping import guard
 from logs.reader import Journal
 from tests import servers
 from tests.own_provider import OwnProvider

@@ -16,7 +16,7 @@ from bench import log_asked, log_pages, log_rows, log_site
 from bench.log_asked import Made
 from bench.paced import END, PACE, Broken, Paced, Streams
 from keys.models import ApiKey, VirtualKey, Workspace
-from logs import filters, queries
+from logs.asking import filters, queries
 from logs.ids import minted_at
 from logs.models import LogBody, LogMetadata, RequestLog
 

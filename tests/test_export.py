@@ -20,8 +20,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audit.models import AuditEvent
-from logs import queries
-from logs.export import COLUMNS, CSV_HEAD, cell, csv_lines, json_line, json_lines
+from logs.asking import queries
+from logs.asking.export import COLUMNS, CSV_HEAD, cell, csv_lines, json_line, json_lines
 from logs.ids import new_id
 from logs.models import LogBody, RequestLog
 from logs.partitions import lowest_id

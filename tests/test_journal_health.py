@@ -17,14 +17,15 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from audit.models import AuditEvent
-from logs import health_words, progress, set_aside, spawn
 from logs import ingester as ingesting
+from logs import progress, set_aside, spawn
 from logs.health import health, set_aside_count, waiting
 from logs.ids import minted_at, new_id
 from logs.ingester import Ingester
 from logs.journal import Writer
 from logs.lock import alone
 from logs.models import RequestLog
+from logs.pages import health_words
 
 pytestmark = pytest.mark.django_db(databases=["default", "logs"])
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.http import QueryDict
 
-from logs.filters import Filters, Unreadable, read
+from logs.asking.filters import Filters, Unreadable, read
 
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
 

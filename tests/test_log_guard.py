@@ -10,10 +10,11 @@ import pytest
 from django.apps import apps
 from django.db import DatabaseError, connections, transaction
 
-from logs import guard, partitions
-from logs.floor import raised
-from logs.guard import REFUSAL
+from logs import partitions
 from logs.ids import new_id
+from logs.keeping import guard
+from logs.keeping.floor import raised
+from logs.keeping.guard import REFUSAL
 from logs.models import RequestLog
 from tests.servers import Yard
 

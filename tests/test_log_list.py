@@ -14,8 +14,9 @@ from django.utils.html import escape
 
 from keys.creation import create_api_key
 from keys.models import Workspace
-from logs import admin_list, runs
+from logs.asking import runs
 from logs.models import KnownModel, RequestLog
+from logs.pages import listing as admin_list
 from tests.call_rows import made
 
 pytestmark = pytest.mark.django_db(databases=["default", "logs"])

@@ -15,9 +15,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from logs import admin_page, wording
 from logs.ids import new_id
 from logs.models import LogBody, RequestLog
+from logs.pages import call as admin_page
+from logs.pages import wording
 from logs.story import turns
 
 pytestmark = pytest.mark.django_db(databases=["default", "logs"])

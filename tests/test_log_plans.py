@@ -10,11 +10,11 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet
 
 from logs import partitions
-from logs.conditions import conditions
-from logs.filters import Filters
+from logs.asking.conditions import conditions
+from logs.asking.filters import Filters
+from logs.asking.runs import Run, Span, one_of
 from logs.models import LogMetadata, RequestLog
 from logs.partitions import lowest_id
-from logs.runs import Run, Span, one_of
 from tests import log_databases
 from tests.call_rows import made
 from tests.servers import Yard

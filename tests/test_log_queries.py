@@ -9,8 +9,9 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from keys.creation import create_api_key, create_virtual_key
 from keys.models import Workspace
-from logs import conditions, partitions, queries, runs
-from logs.filters import Filters
+from logs import partitions
+from logs.asking import conditions, queries, runs
+from logs.asking.filters import Filters
 from logs.models import LogMetadata, RequestLog
 from logs.partitions import lowest_id
 from tests import log_databases

@@ -250,7 +250,7 @@ def away(*_: Any) -> None:
 def test_a_worker_imports_no_price_list_with_the_pages_of_prices() -> None:
     code = (
         "import os, sys, django; os.environ['DJANGO_SETTINGS_MODULE'] = 'tests.settings'; django.setup();"
-        " import prices.admin, logs.admin_prices, logs.spawn, gateway_site.urls;"
+        " import prices.admin, logs.pages.prices, logs.spawn, gateway_site.urls;"
         " sys.exit('genai_prices' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0

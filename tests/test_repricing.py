@@ -15,13 +15,16 @@ from django.core.management import call_command
 from django.db import OperationalError
 
 from audit.models import AuditEvent
-from logs import repricer, repricing, repricings, spawn, unpriced
+from logs import spawn, unpriced
 from logs.ids import new_id
 from logs.ingester import Ingester
 from logs.journal import Writer
 from logs.models import Repricing, RequestLog, UnpricedModel
 from logs.partitions import lowest_id
-from logs.repricer import Repricer
+from logs.repricing import beside as repricer
+from logs.repricing import calls as repricing
+from logs.repricing import requests as repricings
+from logs.repricing.beside import Repricer
 from prices.book import PriceBook
 from prices.models import PriceOverride
 from prices.rates import SOURCE

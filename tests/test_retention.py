@@ -23,13 +23,14 @@ from pytest_django import Settings
 from audit.models import AuditEvent
 from gateway_site import env
 from gateway_site.settings import database
-from logs import guard, partitions, pruning, retention, spawn
+from logs import partitions, spawn
 from logs.ids import new_id
 from logs.ingester import Ingester
 from logs.journal import Writer
+from logs.keeping import guard, pruning, retention
+from logs.keeping.pruning import Pruning
+from logs.keeping.retention import Retention
 from logs.models import KnownModel, LogBody, LogFloor, LogMetadata, Repricing, RequestLog, UnpricedModel
-from logs.pruning import Pruning
-from logs.retention import Retention
 from tests.servers import Yard
 
 pytestmark = [pytest.mark.django_db(databases=["default", "logs"]), pytest.mark.server]

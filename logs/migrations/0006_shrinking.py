@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-from logs import shrinking
+from logs.keeping import shrinking
 
 
 def shrinkable(apps, editor):

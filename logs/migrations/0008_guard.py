@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-from logs import guard
+from logs.keeping import guard
 
 
 class Migration(migrations.Migration):

@@ -9,10 +9,11 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 from django.utils import timezone
 
-from logs import partitions, shrinking
+from logs import partitions
+from logs.keeping import shrinking
+from logs.keeping.pruning import Busy, Pruning
+from logs.keeping.retention import in_words, kept_since, tell
 from logs.models import RequestLog
-from logs.pruning import Busy, Pruning
-from logs.retention import in_words, kept_since, tell
 from logs.routing import ALIAS
 
 LONGEST_REST = 0.25  # seconds

@@ -8,10 +8,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from audit.models import Action
-from logs import repricings
 from logs.models import Repricing
-from logs.repricer import add, scope
-from logs.repricing import foretell, reprice, windows
+from logs.repricing import requests as repricings
+from logs.repricing.beside import add, scope
+from logs.repricing.calls import foretell, reprice, windows
 from prices.book import NotRead, PriceBook
 
 LONGEST_REST = 0.25  # seconds

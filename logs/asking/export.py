@@ -1,7 +1,7 @@
 """Rows of the request log as a file: CSV to be opened in a spreadsheet, JSON lines to be read by a program.
 
 From rows to bytes, and nothing else: which rows, who may have them and how they travel is
-logs/admin_export.py's. Both kinds hold every column of the table, by its name; times are in UTC.
+logs/pages/exporting.py's. Both kinds hold every column of the table, by its name; times are in UTC.
 
 What a client or a model wrote may look like a formula, and a spreadsheet would work it out. So in CSV a text
 begins with a letter, a digit or one of PLAIN, or has an apostrophe put before it; whoever takes one leading

@@ -1,6 +1,6 @@
 """How long calls are kept: LOG_RETENTION_DAYS, which the ingester sees to by itself, a little at a time.
 
-logs/pruning.py removes; here is when, and what the audit log is told. Nothing else deletes calls.
+logs/keeping/pruning.py removes; here is when, and what the audit log is told. Nothing else deletes calls.
 """
 
 import logging
@@ -18,8 +18,8 @@ from audit.actors import SYSTEM, Actor
 from audit.models import Action
 from audit.states import Changes
 from audit.trail import event
+from logs.keeping.pruning import Busy, Pruning, Removed
 from logs.models import RequestLog
-from logs.pruning import Busy, Pruning, Removed
 
 EVERY_SECONDS = 3600.0
 AGAIN_SECONDS = 60.0  # after the database was away, or a month held

@@ -5,7 +5,7 @@ and no connection is kept while the client reads; after every few rows the worke
 turn. An answer that ends in good order is whole: whatever goes wrong on the way breaks the connection.
 
 Two events of the audit log tell of each export: what was asked for, before the first row leaves, and how many
-rows have left, when it ends. What a row looks like is logs/export.py's.
+rows have left, when it ends. What a row looks like is logs/asking/export.py's.
 """
 
 import uuid
@@ -26,9 +26,9 @@ from audit import actors
 from audit.actors import Actor
 from audit.models import Action
 from audit.trail import event
-from logs import filters, queries
-from logs.export import CSV_HEAD, csv_lines, json_line, json_lines
-from logs.filters import Filters, Unreadable
+from logs.asking import filters, queries
+from logs.asking.export import CSV_HEAD, csv_lines, json_line, json_lines
+from logs.asking.filters import Filters, Unreadable
 from logs.models import LogBody, RequestLog
 from logs.story.turns import give
 

@@ -1,6 +1,6 @@
 """The page of one call in the admin: its story, laid out to be read, all of it as text.
 
-What the bodies say is logs/story's, what the row says in words logs/wording.py's. Every fragment is rendered
+What the bodies say is logs/story's, what the row says in words wording.py's. Every fragment is rendered
 by itself, with turns for the calls beside it between two, and leaves through one door (`shown`), where
 characters that nobody would see are made visible.
 """
@@ -20,8 +20,8 @@ from django.utils.html import escape
 from django.utils.safestring import SafeString
 
 from keys.admin_changes import ReadOnlyAdmin
-from logs import wording
 from logs.models import BodyKind, LogBody, RequestLog
+from logs.pages import wording
 from logs.story import reading, timeline
 from logs.story.turns import in_turns
 from logs.story.values import Told

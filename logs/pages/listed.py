@@ -9,9 +9,9 @@ from urllib.parse import urlencode
 from django.http import QueryDict
 
 from keys.models import ApiKey, VirtualKey, Workspace
-from logs.filters import SPANS, USUAL, Filters
+from logs.asking.filters import SPANS, USUAL, Filters
+from logs.asking.runs import Count
 from logs.models import KnownModel, Outcome, RequestLog
-from logs.runs import Count
 from logs.story.timeline import lasting
 from providers.catalog import PROVIDERS
 

@@ -2,7 +2,7 @@
 
 Whoever may see the log may see this; to try again takes the permission to change it, which nothing else
 asks for. Files are read beside the loop, and what they hold is shown as text. What the numbers mean in words
-is logs/health_words.py's.
+is logs/pages/health_words.py's.
 """
 
 from collections.abc import Callable
@@ -23,9 +23,10 @@ from django.views.decorators.http import require_POST, require_safe
 
 from audit.models import Action
 from audit.trail import event
-from logs import health_words, set_aside, spawn
+from logs import set_aside, spawn
 from logs.health import Newest, beside_the_loop, health
 from logs.models import RequestLog
+from logs.pages import health_words
 from logs.story.visible import visible
 
 JOURNAL, ASIDE, AGAIN = (f"logs_requestlog_{name}" for name in ("journal", "aside", "again"))

@@ -12,9 +12,9 @@ from uuid import UUID
 
 from django.db import DatabaseError, InterfaceError, connections, transaction
 
-from logs import repricings
 from logs.models import Repricing
-from logs.repricing import Outcome, Scope, reprice, windows
+from logs.repricing import requests as repricings
+from logs.repricing.calls import Outcome, Scope, reprice, windows
 from logs.routing import ALIAS
 from prices.book import NotRead, PriceBook
 

@@ -1,7 +1,7 @@
 """The page of the models without a price, in the admin, where past calls are also priced anew on request.
 
 Whoever may see the log may see it; to ask for prices anew is a permission of its own. The ingester does what
-is asked for (logs/repricer.py), and this page shows how far it is.
+is asked for (logs/repricing/beside.py), and this page shows how far it is.
 """
 
 from dataclasses import dataclass
@@ -20,8 +20,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget, UnfoldBooleanWidget
 
-from logs import repricings, unpriced
+from logs import unpriced
 from logs.models import Repricing
+from logs.repricing import requests as repricings
 from logs.unpriced import Seen
 from providers.catalog import PROVIDERS
 

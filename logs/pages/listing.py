@@ -1,7 +1,7 @@
-"""The list of calls in the admin: what is asked of it is in its address, and it is read by logs/queries.py.
+"""The list of calls in the admin: what is asked of it is in its address, and asking/queries.py reads it.
 
 It never touches a body and never counts the table. Whoever may see the log may see it; it cannot be written
-to. What it says is put in words by logs/listed.py.
+to. What it says is put in words by logs/pages/listed.py.
 """
 
 from functools import partial
@@ -21,9 +21,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from keys.admin_changes import ReadOnlyAdmin
-from logs import filters, listed, queries
+from logs.asking import filters, queries
 from logs.health import beside_the_loop, set_aside_count
 from logs.models import RequestLog
+from logs.pages import listed
 from logs.story.turns import in_turns
 from logs.story.visible import visible
 

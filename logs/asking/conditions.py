@@ -16,10 +16,10 @@ from django.db.models import Exists, F, Func, OuterRef, Q, QuerySet, TextField, 
 from django.db.models.lookups import Exact
 
 from keys.models import ApiKey, VirtualKey, Workspace
-from logs.filters import Filters
+from logs.asking.filters import Filters
+from logs.asking.runs import Condition, Run
 from logs.models import LogMetadata, Outcome, RequestLog
 from logs.routing import ALIAS
-from logs.runs import Condition, Run
 
 MOST = 8  # runs that are gone along for one condition
 

@@ -19,8 +19,9 @@ from django.db import OperationalError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Q
 
-from logs import floor, partitions, shrinking
+from logs import partitions
 from logs.ids import minted_at
+from logs.keeping import floor, shrinking
 from logs.models import KnownModel, LogBody, LogMetadata, RequestLog, UnpricedModel
 from logs.routing import ALIAS
 

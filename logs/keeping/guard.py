@@ -1,5 +1,5 @@
 """Calls stay as they were recorded, whoever asks the database: it refuses to change their facts, or to remove
-what is not yet below the floor (logs/floor.py). What a call cost may be worked out anew.
+what is not yet below the floor (logs/keeping/floor.py). What a call cost may be worked out anew.
 
 To insert asks no trigger, and costs what it did. Dropping a month's partition asks none either: that is for
 who owns the database, who can also take these triggers away, and then it shows that they are gone. Of

@@ -1,6 +1,6 @@
 """The read side of the request log: a page of calls, how many there are, and all of them for an export.
 
-Nothing here reads a body, counts the table or takes a time that grows with it: logs/runs.py says how.
+Nothing here reads a body, counts the table or takes a time that grows with it: logs/asking/runs.py says how.
 """
 
 from collections.abc import Iterator
@@ -10,13 +10,13 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from logs import runs
-from logs.conditions import conditions
-from logs.filters import Filters
+from logs.asking import runs
+from logs.asking.conditions import conditions
+from logs.asking.filters import Filters
+from logs.asking.runs import HIGHEST, LOWEST, Count, Span
 from logs.ids import minted_at
 from logs.models import RequestLog
 from logs.partitions import lowest_id
-from logs.runs import HIGHEST, LOWEST, Count, Span
 
 Calls = QuerySet[RequestLog]
 

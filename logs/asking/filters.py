@@ -1,6 +1,6 @@
 """What is asked of the request log, read from a query string. No table is read here.
 
-A name that stands for a key or a workspace stays the text it is: logs/conditions.py finds out what it means.
+A name that stands for a key or a workspace stays the text it is: conditions.py finds out what it means.
 """
 
 import re

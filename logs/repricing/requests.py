@@ -2,7 +2,7 @@
 
 A request is a row of Repricing and an empty file of its name under `journal/repricing/`: files tell without a
 query whether there is anything to do, and on which machine it was asked for. The ingester does it
-(logs/repricer.py); this here is for whoever asks, and imports no prices.
+(logs/repricing/beside.py); this here is for whoever asks, and imports no prices.
 """
 
 import time

@@ -1,0 +1,1 @@
+"""How long calls are kept, and that nothing else removes or changes one."""

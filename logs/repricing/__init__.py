@@ -1,0 +1,1 @@
+"""Past calls priced anew, on request, beside the ingestion."""
