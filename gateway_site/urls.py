@@ -9,7 +9,7 @@ from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import RedirectView
 
-from gateway_site import docs, own_password, signing_in
+from gateway_site import admin_search, docs, own_password, signing_in
 from gateway_site.health import PROBES
 from proxy import errors, key_test_page, middleware
 from proxy import urls as proxy_urls
@@ -61,6 +61,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("keys.urls")),
     proxy_urls.rest,
     path("admin/login/", signing_in.sign_in),
+    path("admin/search/", admin_search.page),
     path("admin/password_change/", own_password.page, name="password_change"),
     path("admin/keys/<str:kind>/<uuid:pk>/test/", admin.site.admin_view(key_test_page.page), name="key_test"),
     path("admin/", admin.site.urls),

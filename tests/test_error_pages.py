@@ -37,3 +37,13 @@ def test_a_form_of_another_session(admin_user):
 @pytest.mark.parametrize("status", [400, 500])
 def test_a_failure_needs_nothing_of_the_request_to_be_told(status):
     assert ON in render_to_string(f"{status}.html")
+
+
+@pytest.mark.parametrize("page", ["abc", "99", "-1", "0"])
+def test_a_page_of_the_search_that_is_not_there(admin_client, page):
+    assert admin_client.get("/admin/search/", {"s": "keys", "page": page}).status_code == 404
+    assert admin_client.get("/admin/search/", {"s": "keys"}).status_code == 200
+
+
+def test_who_is_not_signed_in_searches_nothing(client):
+    assert client.get("/admin/search/", {"s": "keys"}).status_code in (302, 403)
