@@ -16,6 +16,7 @@ TEXTS = (4096, 256)  # characters left of each text: first the longest column's,
 ITEMS = 256  # left of each list and mapping then
 LISTED = "models"  # what a provider listed: the one list that is worth its length
 LISTED_BYTES = 64 << 10  # left of it
+SHORT = ("outcome", "provider", "model", "cache_status")  # texts that are essential
 COUNTED = 2**53  # a count beyond is no count
 
 
@@ -73,7 +74,7 @@ def shortened(value: Any, length: int) -> Any:
 
 def essential(facts: Mapping[str, Any]) -> dict[str, Any]:
     """What is told of a call when nothing else can be: short, and encoded for certain."""
-    told: dict[str, Any] = {name: short(facts.get(name)) for name in ("outcome", "provider", "model")}
+    told: dict[str, Any] = {name: short(facts.get(name)) for name in SHORT}
     told |= {name: counted(facts.get(name)) for name in ("status", "total_ms")}
     told["partial"] = bool(facts.get("partial"))
     used = facts.get("usage")

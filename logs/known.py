@@ -14,9 +14,9 @@ from django.db import DatabaseError, InterfaceError, connections, transaction
 from django.db.models import F, Max
 
 from keys.seldom import Seldom
-from logs.models import NAME, KnownModel, Outcome
+from logs.models import HITS, NAME, KnownModel, Outcome
 from logs.routing import ALIAS
-from logs.rows import Rows
+from logs.rows import Row, Rows
 from logs.store import REFUSALS
 
 AT_MOST = 2000  # models of a virtual key; beyond, those go that are in no list and were seen the longest ago
@@ -43,7 +43,7 @@ class KnownModels:
         for rows in batch:
             log = rows.log
             key, at = log["virtual_key_id"], log["created_at"]
-            if not key or log["outcome"] != Outcome.FINISHED or (log["status"] or 0) >= 300:
+            if not key or not answered_now(log):
                 continue
             if log["fn"] == LISTING:
                 self.note_list(key, at, list(filter(is_sane, rows.listed)))
@@ -80,6 +80,12 @@ class KnownModels:
     def complain(self, what: str, error: Exception) -> None:
         if self.seldom.now(what):
             logger.warning("%s: %s", what, error)
+
+
+def answered_now(log: Row) -> bool:
+    """Whether the call had a good answer, and of the provider, not of the cache."""
+    well = log["outcome"] == Outcome.FINISHED and (log["status"] or 0) < 300
+    return well and log["cache_status"] not in HITS
 
 
 def remember(known: dict[Any, Any], name: Hashable, value: Any, most: int) -> None:

@@ -44,6 +44,11 @@ class Pricing(models.TextChoices):
     UNPRICED = "unpriced"
 
 
+# What `cache_status` says of a call whose answer was kept from an earlier one: no provider was asked for it.
+HITS = ("HIT", "SEMANTIC HIT")
+FOR_CACHE = "cache"  # the path of an attempt that asked for an embedding, not for the answer
+
+
 class RequestLog(models.Model):
     id = models.UUIDField(primary_key=True, editable=False)
     created_at = models.DateTimeField("opened at")
@@ -75,7 +80,15 @@ class RequestLog(models.Model):
     attempts = models.JSONField(default=list, blank=True)
     retry_count = models.IntegerField(default=0)
     option_index = models.CharField(max_length=NAME, blank=True)
+    config = models.CharField(max_length=NAME, blank=True)  # its slug; "inline": it came with the call
+    config_id = models.CharField("config id", max_length=ID, blank=True)
+    config_version = models.CharField(max_length=ID, blank=True)
+    mode = models.CharField(max_length=16, blank=True)  # of the config's root
+    rescued = models.BooleanField(default=False)  # answered well after a retry or a fallback
+    skipped = models.JSONField(default=list, blank=True)  # targets whose circuit breaker was open
     cache_status = models.CharField(max_length=ID, blank=True)
+    cache_age = models.FloatField(null=True, blank=True)  # seconds, of a hit
+    cache_similarity = models.FloatField(null=True, blank=True)  # 0 to 1, of a semantic hit
     ignored = models.JSONField(default=list, blank=True)
 
     usage_source = models.CharField(max_length=16, choices=UsageSource, default=UsageSource.NONE)
@@ -123,9 +136,16 @@ class RequestLog(models.Model):
             models.Index(fields=["provider", "id"], name="logs_by_provider"),
             models.Index(fields=["model", "id"], name="logs_by_model"),
             models.Index(fields=["trace_id", "id"], name="logs_by_trace"),
-            # of what is not usual: a query uses them by the same condition, see logs/asking/queries.py
+            # of what is not usual: a query uses them by the same condition, see logs/asking/conditions.py
             models.Index(fields=["outcome", "id"], name="logs_by_outcome", condition=~Q(outcome="finished")),
             models.Index(fields=["id", "status"], name="logs_of_errors", condition=Q(status__gte=400)),
+            models.Index(fields=["id"], name="logs_of_rescued", condition=Q(rescued=True)),
+            models.Index(fields=["config", "id"], name="logs_by_config", condition=~Q(config="")),
+            models.Index(
+                fields=["cache_status", "id"],
+                name="logs_by_cache",
+                condition=~Q(cache_status="") & ~Q(cache_status="DISABLED"),
+            ),
         ]
 
     def __str__(self) -> str:

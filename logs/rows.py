@@ -25,6 +25,7 @@ Row = dict[str, Any]
 
 TINY = 1 << 10  # bytes below which to compress costs more than to keep
 SMALL = 4 << 10  # bytes up to which a small window compresses as well, and three times as fast
+RETRIES = 2**31 - 1  # the column holds
 METADATA_VALUES = 64  # of one call that can be searched for
 UNCLEAN = re.compile("[\x00\ud800-\udfff]")
 
@@ -50,6 +51,10 @@ TEXTS_EITHER = {  # what the call set out with, unless its end tells
     "virtual_key_id": ID,
     "integration": NAME,
     "provider": NAME,
+    "config": NAME,
+    "config_id": ID,
+    "config_version": ID,
+    "mode": 16,
 }
 TEXTS_CLOSED = {
     "model_answered": NAME,
@@ -57,7 +62,7 @@ TEXTS_CLOSED = {
     "option_index": NAME,
     "cache_status": ID,
 }
-TIMES = ("first_byte_ms", "total_ms", "gateway_ms")
+NUMBERS = ("first_byte_ms", "total_ms", "gateway_ms", "cache_age", "cache_similarity")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +89,7 @@ def rows(call: Call, price: Pricer = rates.price) -> Rows:
     log |= {name: text(opened.get(name), length) for name, length in TEXTS_OPENED.items()}
     log |= {name: text(closed.get(name), length) for name, length in TEXTS_CLOSED.items()}
     log |= {name: text(either(name, closed, opened), length) for name, length in TEXTS_EITHER.items()}
-    log |= {name: number(closed.get(name)) for name in TIMES}
+    log |= {name: number(closed.get(name)) for name in NUMBERS}
     log["model"] = text(closed.get("model") or opened.get("model"), NAME)
     log["stream"] = bool(opened.get("stream"))
     log |= ending(call, closed)
@@ -136,7 +141,7 @@ def texts(value: Any) -> dict[str, str]:
 
 
 def number(value: Any) -> float | None:
-    return None if value is None else round(float(value), 3)
+    return None if value is None else round(float(value), 4)
 
 
 def moment(call: str, seconds: float | None) -> datetime:
@@ -154,8 +159,15 @@ def ending(call: Call, closed: Mapping[str, Any]) -> Row:
         "error_message": text(error.get("message"), MESSAGE),
         "attempts": closed.get("attempts") or [],
         "ignored": closed.get("ignored") or [],
-        "retry_count": count(closed.get("retry_count")),
+        "retry_count": retries(closed.get("retry_count")),
+        "rescued": closed.get("rescued") is True,
+        "skipped": closed.get("skipped") or [],
     }
+
+
+def retries(value: Any) -> int:
+    """As many as were needed; -1 where all of them were used up."""
+    return min(max(int(value or 0), -1), RETRIES)
 
 
 def stored(call: str, body: Body) -> Row:

@@ -168,4 +168,5 @@ IN_SQLITE: dict[str, Callable[[Any], str]] = {
     "attempts": lambda value: orjson.dumps(value).decode(),
     "cost_lines": lambda value: orjson.dumps(value).decode(),
     "ignored": lambda value: orjson.dumps(value).decode(),
+    "skipped": lambda value: orjson.dumps(value).decode(),
 }

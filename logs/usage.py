@@ -3,6 +3,8 @@
 Three calls look alike, for nobody counted their tokens: one that cost nothing, because no provider was asked
 or the provider only said that something was wrong; one whose usage can be estimated from its texts; and one
 that may have used much, of which we saw nothing. The last is unpriced, which is not free.
+
+An answer out of the cache tells the usage of the call that it was made for, which was counted there.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +15,7 @@ from enum import Enum, auto
 from typing import Any
 
 from logs import estimates
-from logs.models import Outcome, UsageSource
+from logs.models import FOR_CACHE, HITS, Outcome, UsageSource
 from logs.segments import Body
 from prices import rates
 from prices.charging import UNPRICED, Price
@@ -23,6 +25,7 @@ from providers.types import Usage
 LARGEST = 2**53  # a count beyond is no count, and JSON would not carry it
 MOST = Decimal(10) ** 8  # dollars the column holds
 NO_COST = Price(Decimal(0), "free")
+KEPT = Price(Decimal(0), "free", ({"bucket": "cache_hit", "amount": "0"},))  # an answer out of the cache
 BUCKETS = tuple(field.name for field in fields(Usage))
 CLOCK, CLOCK_STATUS = "timeout_error", 408  # how calls end that a clock of ours ended; providers say it too
 BROKEN = {Unreachable.code, Garbled.code, "incomplete_response"}  # an answer may have been on its way
@@ -60,6 +63,8 @@ def counted(
     log: Mapping[str, Any], opened: Mapping[str, Any], closed: Mapping[str, Any], bodies: Mapping[str, Body]
 ) -> tuple[Usage, UsageSource, Spent]:
     """The call's tokens and who counted them. A chat that used no token at all was not counted."""
+    if log["cache_status"] in HITS:
+        return Usage(), UsageSource.NONE, Spent.NOTHING
     told, partial = reported(closed), closed.get("partial")
     if told.total and not partial:
         source = UsageSource.ESTIMATED if closed.get("estimated") else UsageSource.PROVIDER
@@ -108,9 +113,11 @@ def uncounted(log: Mapping[str, Any], closed: Mapping[str, Any], bodies: Mapping
 
 
 def asked(closed: Mapping[str, Any]) -> bool:
-    """Whether a provider was asked: an attempt without a host ended before it had one."""
+    """Whether a provider was asked for the answer: an attempt without a host ended before it had one."""
     attempts = closed.get("attempts")
-    return attempts is None or any(attempt.get("host") != "" for attempt in attempts)
+    if attempts is None:
+        return True
+    return any(each.get("host") != "" and each.get("path") != FOR_CACHE for each in attempts)
 
 
 def failed_midway(log: Mapping[str, Any], bodies: Mapping[str, Body]) -> Spent:
@@ -130,6 +137,8 @@ def unanswered(log: Mapping[str, Any], closed: Mapping[str, Any]) -> bool:
 
 
 def cost(log: Mapping[str, Any], used: Usage, spent: Spent, price: Pricer) -> dict[str, Any]:
+    if log["cache_status"] in HITS:
+        return told(KEPT)
     if spent is Spent.NOTHING:
         return told(NO_COST)
     if not used.total:

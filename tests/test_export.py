@@ -69,6 +69,10 @@ def test_a_row_of_csv_tells_every_column_of_the_table(admin_client):
         cost=Decimal("0.000000000001"),
         total_ms=12.5,
         metadata={"team": "search", "_user": "ü"},
+        config="pc-main-1",
+        rescued=True,
+        skipped=["config.targets[0]"],
+        cache_age=12.5,
     )
     (row,) = table(admin_client)
     assert tuple(row) == COLUMNS == tuple(field.attname for field in RequestLog._meta.concrete_fields)
@@ -80,6 +84,8 @@ def test_a_row_of_csv_tells_every_column_of_the_table(admin_client):
         "12",
     )
     assert (row["cost"], row["total_ms"], row["first_byte_ms"]) == ("0.000000000001", "12.5", "")
+    assert (row["rescued"], row["config"], row["cache_age"]) == ("true", "pc-main-1", "12.5")
+    assert json.loads(row["skipped"]) == ["config.targets[0]"]
     assert json.loads(row["metadata"]) == {"team": "search", "_user": "ü"}
 
 

@@ -123,6 +123,69 @@ def test_usage_is_kept_by_kind_and_priced(writer, ingester):
     assert log.price_source == SOURCE
 
 
+ROUTED = {
+    "config": "pc-main-1a2b3c",
+    "config_id": "0b1e7a52-5f0c-4c1c-9c39-8e4d2f6c1a10",
+    "config_version": "7c9a0d6e-2b1f-4a55-9a0e-0f6f1b7c1d11",
+    "mode": "fallback",
+}
+
+
+def test_a_routed_call_is_a_row_that_tells_its_way(writer, ingester):
+    attempts = [
+        {"path": "config.targets[1]", "status": 429, "left": "retried"},
+        {"path": "config.targets[1]", "status": 200, "retries": 1, "waited_ms": 1000.5, "left": ""},
+    ]
+    way = {"rescued": True, "skipped": ["config.targets[0]"], "attempts": attempts}
+    cached = {"cache_status": "SEMANTIC HIT", "cache_age": 12.5, "cache_similarity": 0.9734}
+    told = ROUTED | way | cached | {"retry_count": -1, "option_index": "config.targets[1]"}
+    log = row(ingester, run(writer, closed=told))
+    assert {name: getattr(log, name) for name in told} == told
+
+
+def test_a_call_of_before_there_were_configs_has_no_way(writer, ingester):
+    log = row(ingester, run(writer))
+    assert (log.config, log.config_id, log.config_version, log.mode) == ("", "", "", "")
+    assert (log.rescued, log.skipped, log.cache_age, log.cache_similarity) == (False, [], None, None)
+
+
+def test_a_call_that_was_interrupted_tells_the_config_it_set_out_with(writer, ingester):
+    call = new_id()
+    writer.opened(call, OPENED | ROUTED, None)
+    writer.leave()
+    log = row(ingester, call)
+    assert {name: getattr(log, name) for name in ROUTED} == ROUTED
+
+
+@pytest.mark.parametrize("told, kept", [(None, 0), (3, 3), (-1, -1), (-7, -1), (2**40, 2**31 - 1)])
+def test_retries_are_counted_or_used_up(writer, ingester, told, kept):
+    assert row(ingester, run(writer, closed={"retry_count": told})).retry_count == kept
+
+
+@pytest.mark.parametrize("status", ["HIT", "SEMANTIC HIT"])
+@pytest.mark.parametrize(
+    "closed", [{}, {"usage": None}, {"outcome": "abandoned", "usage": None}, {"model": "mine"}]
+)
+def test_an_answer_from_the_cache_costs_nothing(writer, ingester, status, closed):
+    call = run(writer, closed={"cache_status": status} | closed, request=REQUEST, response=ANSWER)
+    log = row(ingester, call)
+    assert (log.total_tokens, log.usage_source, log.cost, log.pricing) == (0, "none", 0, "free")
+    assert (log.cost_lines, log.price_source) == ([{"bucket": "cache_hit", "amount": "0"}], "")
+
+
+@pytest.mark.parametrize("status", ["MISS", "SEMANTIC MISS", "REFRESH", "DISABLED", ""])
+def test_an_answer_that_the_cache_did_not_have_costs_what_it_costs(writer, ingester, status):
+    log = row(ingester, run(writer, closed={"cache_status": status}))
+    assert (log.total_tokens, log.pricing) == (3340, "priced")
+
+
+def test_to_ask_for_an_embedding_is_not_to_ask_for_the_answer(writer, ingester):
+    asked = [{"path": "cache", "host": "api.openai.com", "status": 200}, NOT_SENT[0]]
+    closed = {"outcome": "abandoned", "usage": None, "cache_status": "SEMANTIC MISS", "attempts": asked}
+    log = row(ingester, run(writer, closed=closed, request=REQUEST))
+    assert (log.usage_source, log.cost, log.pricing) == ("none", 0, "free")
+
+
 def test_a_model_nobody_knows_the_price_of_costs_nobody_knows_what(writer, ingester):
     log = row(ingester, run(writer, closed={"model": "mine", "model_answered": "mine"}))
     assert (log.cost, log.pricing) == (None, "unpriced")

@@ -270,7 +270,7 @@ def test_a_closing_that_cannot_be_written_in_full_tells_the_essential(writer, fa
 
 def test_the_essential_always_fits_the_room_that_is_kept():
     text = "\0" * 9999
-    facts = dict.fromkeys(("outcome", "provider", "model", "status", "total_ms"), text)
+    facts = dict.fromkeys(("outcome", "provider", "model", "status", "total_ms", "cache_status"), text)
     used = {str(n) + text: 2**53 - n for n in range(999)}
     line = encoded(essential(facts | {"usage": used}))
     assert len(line) < CLOSING_BYTES - segments.HEADER_BYTES

@@ -119,8 +119,14 @@ def rows(model="gpt-4o", key="vk-1", at=NOON, **told) -> Rows:
         "fn": "models" if listed else "chatComplete",
         "outcome": "finished",
         "status": 200,
+        "cache_status": "DISABLED",
     }
     return Rows(log | told, [], [], listed)
+
+
+def test_an_answer_from_the_cache_shows_no_model():
+    learn(rows(cache_status="HIT"), rows("b", cache_status="MISS"))
+    assert [each.model for each in KnownModel.objects.all()] == ["b"]
 
 
 def learn(*batch: Rows, by: KnownModels | None = None) -> None:
@@ -458,6 +464,7 @@ from logs.known import KnownModels
 from logs.rows import Rows
 
 call = {"virtual_key_id": str(keys[-1]), "fn": "models", "outcome": "finished", "status": 200}
+call["cache_status"] = ""
 start = datetime(2026, 3, 4, 12, tzinfo=UTC)
 for _ in range(2):
     learner = KnownModels()

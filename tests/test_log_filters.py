@@ -55,7 +55,7 @@ def test_a_status_is_a_code_or_a_class(status, codes):
 
 EVERYTHING = (
     "since=2026-03-01T10%3A00%3A00&until=2026-03-02T00%3A00%3A00&workspace=w&api_key=a+b&virtual_key=v"
-    "&provider=openai&model=m%2F1&status=4xx&outcome=failed&metadata=a%3Db&metadata=c%3D&q=t"
+    "&provider=openai&model=m%2F1&config=pc-a-1&status=4xx&outcome=failed&cache=hit&rescued=yes&metadata=a%3Db&metadata=c%3D&q=t"
 )
 
 
@@ -74,6 +74,9 @@ WRONG = [
     ("status=999", "status", "404"),
     ("status=٤٠٤", "status", "404"),
     ("outcome=good", "outcome", "no such outcome"),
+    ("cache=full", "cache", "no such answer of the cache"),
+    ("rescued=no", "rescued", "no such choice"),
+    (f"config={'x' * 256}", "config", "255"),
     ("metadata=team", "metadata", "team=search"),
     ("metadata==x", "metadata", "team=search"),
     (f"metadata=a={'x' * 129}", "metadata", "128"),

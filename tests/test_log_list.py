@@ -22,6 +22,7 @@ from tests.call_rows import made
 pytestmark = pytest.mark.django_db(databases=["default", "logs"])
 
 LIST = "/admin/logs/requestlog/"
+MARKS = ("rescued", "cache hit", "semantic hit", "2 attempts", "3 attempts")
 ROW = re.compile(r"<tr>\s*<th><a.*?</tr>", re.DOTALL)
 
 
@@ -86,20 +87,45 @@ def test_a_line_tells_of_one_call(admin_client, anew):
 @pytest.mark.parametrize(
     "facts, words",
     [
-        ({"attempts": [{}, {}]}, "rescued"),
-        ({"attempts": [{}, {}, {}], "outcome": "failed"}, "3 tried"),
-        ({"attempts": [{}], "retry_count": 2}, "retried"),
+        ({"attempts": [{}, {}], "rescued": True}, ["rescued", "2 attempts"]),
+        ({"attempts": [{}, {}, {}], "outcome": "failed", "retry_count": -1}, ["3 attempts"]),
+        ({"cache_status": "HIT"}, ["cache hit"]),
+        ({"cache_status": "SEMANTIC HIT", "attempts": [{"path": "cache"}]}, ["semantic hit"]),
+        ({"cache_status": "MISS", "attempts": [{}]}, []),
+        ({"attempts": {"no": "list"}}, []),
     ],
-    ids=["rescued", "tried", "retried"],
+    ids=["rescued", "tried", "hit", "semantic", "miss", "no-list"],
 )
-def test_a_call_that_took_more_than_one_try_says_so(admin_client, anew, facts, words):
+def test_what_was_out_of_the_ordinary_is_marked(admin_client, anew, facts, words):
     made(1, anew, **facts)
-    assert words in lines(shown(admin_client))[0]
+    line = lines(shown(admin_client))[0]
+    assert [each for each in MARKS if each in line] == words
 
 
-def test_a_call_that_took_one_says_nothing(admin_client, anew):
-    made(1, anew, attempts=[{}])
-    assert not re.search("rescued|tried", lines(shown(admin_client))[0])
+def test_attempts_are_counted_and_not_read(admin_client, anew):
+    made(1, anew, attempts=[{"error": "long"}] * 60)
+    with CaptureQueriesContext(connections["logs"]) as asked:
+        assert "60 attempts" in lines(shown(admin_client))[0]
+    read = [query["sql"].partition(" FROM ")[0] for query in asked.captured_queries]
+    assert not any('"attempts",' in each for each in read)
+
+
+def test_rescued_calls_those_of_a_config_and_hits_are_a_choice_away(admin_client, anew):
+    made(3, anew)
+    facts = {"rescued": True, "config": "pc-main-1", "cache_status": "MISS"}
+    (call,) = made(1, anew + timedelta(seconds=5), **facts)
+    (hit,) = made(1, anew + timedelta(seconds=6), cache_status="SEMANTIC HIT")
+    for query, found, chip in (
+        ({"rescued": "yes"}, call, "Rescued"),
+        ({"config": "pc-main-1"}, call, "Config: pc-main-1"),
+        ({"cache": "miss"}, call, "Cache: not found in it"),
+        ({"cache": "hit"}, hit, "Cache: answered from it"),
+        ({"cache": "semantic"}, hit, "Cache: a request like it"),
+    ):
+        page = shown(admin_client, **query)
+        (line,) = lines(page)
+        assert str(found.pk) in line
+        assert len(lines(admin_client.get(link(page, chip)).content.decode())) == 5
 
 
 def test_pages_are_turned_by_links(admin_client, anew):
@@ -153,7 +179,8 @@ def test_times_of_ones_own_are_kept_in_their_fields_and_chips(admin_client, anew
 
 
 @pytest.mark.parametrize(
-    "field, value", [("status", "teapot"), ("since", "then"), ("metadata", "x"), ("outcome", "x")]
+    "field, value",
+    [("status", "teapot"), ("since", "then"), ("metadata", "x"), ("outcome", "x"), ("cache", "x")],
 )
 def test_what_is_wrong_is_said_beside_its_field(admin_client, anew, field, value):
     made(1, anew)

@@ -13,6 +13,7 @@ from django.contrib.auth.models import Permission, User
 from django.db import connections
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import NoReverseMatch
 from django.utils import timezone
 
 from logs.ids import new_id
@@ -194,9 +195,177 @@ def test_a_call_without_bodies_says_so(auditor: Client) -> None:
 def test_attempts_stand_in_order_with_their_bars(auditor: Client) -> None:
     told = story(auditor, made(attempts=ATTEMPTS))
     assert told.index("one.example") < told.index("two.example")
+    assert "1. Answered 503." in words(told)
+    assert "2. Answered 200: this is the answer that counted." in words(told)
     assert "No provider was asked." in story(auditor, made(attempts=[]))
     timed = made(attempts=[{"model": "a", "started_ms": 601.5, "first_byte_ms": 300.75, "ms": 601.5}])
     assert re.search(r'<rect class="gh-waiting" x="500" y="0" width="250"', story(auditor, timed))
+
+
+ROUTED = [
+    {
+        "path": "config.targets[1]",
+        "provider": "openai",
+        "model": "a",
+        "host": "one.example",
+        "virtual_key": "k1",
+    }
+    | {"status": 429, "outcome": "failed", "ms": 100, "error": "Too many.", "left": "retried"},
+    {
+        "path": "config.targets[1]",
+        "provider": "openai",
+        "model": "a",
+        "host": "one.example",
+        "virtual_key": "k1",
+    }
+    | {"status": 0, "outcome": "failed", "started_ms": 1100, "ms": 100, "retries": 1, "waited_ms": 1000}
+    | {"left": "fell back"},
+    {"path": "config.targets[2]", "provider": "anthropic", "model": "b", "host": "two.example"}
+    | {"status": 401, "outcome": "failed", "started_ms": 1200, "ms": 50, "left": "other secret"},
+    {"path": "config.targets[2]", "provider": "anthropic", "model": "b", "host": "two.example"}
+    | {"status": 200, "outcome": "answered", "started_ms": 1250, "ms": 750, "previous_secret": True},
+]
+WAY = {
+    "attempts": ROUTED,
+    "rescued": True,
+    "option_index": "config.targets[2]",
+    "skipped": ["config.targets[0]"],
+    "config": "pc-main-1a2b3c",
+    "config_id": "0b1e7a52-5f0c-4c1c-9c39-8e4d2f6c1a10",
+    "config_version": "7c9a0d6e-2b1f-4a55-9a0e-0f6f1b7c1d11",
+    "mode": "fallback",
+    "cache_status": "MISS",
+    "workspace": "space",
+    "workspace_id": "w1",
+    "total_ms": 2000.0,
+}
+
+
+def test_the_whole_way_of_a_call_is_told_in_order(auditor: Client) -> None:
+    html = story(auditor, made(**WAY))
+    told = words(html)
+    assert "200 finished, rescued by attempt 4, 1,234 tokens" in told
+    way = told[told.index("Attempts Passed over") :]
+    steps = [
+        "Passed over, since their circuit breaker was open: config.targets[0].",
+        "config.targets[1] a at OpenAI (one.example), virtual key k1",
+        "1. Answered 429, retried after 1.0 s. Began after 0.0 ms",
+        "The error Too many.",
+        "2. Was not answered, fell back to config.targets[2].",
+        "took 100 ms, retry 1.",
+        "config.targets[2] b at Anthropic (two.example)",
+        "3. Answered 401, asked again with the other secret of the virtual key.",
+        "4. Answered 200: this is the answer that counted.",
+        "with the secret before",
+    ]
+    places = [way.index(step) for step in steps]
+    assert places == sorted(places)
+    assert way.count("one.example") == way.count("two.example") == 1
+    assert '<rect class="gh-pause" x="50" y="0" width="500"' in html
+
+
+def test_a_call_tells_by_which_config_it_was_routed(auditor: Client) -> None:
+    log = made(**WAY)
+    told, links = words(story(auditor, log)), read(story(auditor, log)).loads
+    assert "Config pc-main-1a2b3c all calls" in told
+    assert f"Version of the config {log.config_version} Strategy fallback Target config.targets[2]" in told
+    assert "Cache MISS" in told
+    assert "../../?span=all&workspace=w1&config=pc-main-1a2b3c" in links
+    assert "Config in the call's header" in words(story(auditor, made(config="inline")))
+    assert "Config" not in words(story(auditor, made()))
+
+
+def test_a_saved_config_is_a_click_away_for_who_may_see_it(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(admin_page, "reverse", lambda name, args: f"/{name}/{args[0]}/")
+    log, someone = made(**WAY), User.objects.create_user("someone", is_staff=True)
+    held = ["logs.view_requestlog"]
+    monkeypatch.setattr(User, "has_perm", lambda user, name, of=None: name in held)
+    client.force_login(someone)
+    assert "configs_config_change" not in story(client, log)
+    held.append("configs.view_config")
+    assert f"/admin:configs_config_change/{log.config_id}/" in read(story(client, log)).loads
+    assert "configs_config_change" not in story(client, made(config="x", config_id="'; --"))
+
+
+def test_where_configs_have_no_page_a_config_is_text(
+    auditor: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nowhere(name: str, args: list[str]) -> str:
+        raise NoReverseMatch
+
+    monkeypatch.setattr(admin_page, "reverse", nowhere)
+    assert "Config pc-main-1a2b3c" in words(story(auditor, made(**WAY)))
+
+
+def test_an_answer_from_the_cache_says_so_and_what_it_did_not_cost(auditor: Client) -> None:
+    embedding = {"path": "cache", "model": "e", "provider": "openai", "status": 200, "outcome": "answered"}
+    log = made(
+        attempts=[embedding],
+        option_index="config.targets[0]",
+        cache_status="SEMANTIC HIT",
+        cache_age=7384.2,
+        cache_similarity=0.97341,
+        pricing="free",
+        cost=0,
+        total_tokens=0,
+        cost_lines=[{"bucket": "cache_hit", "amount": "0"}],
+    )
+    told = words(story(auditor, log))
+    assert "200 finished, from the cache, free." in told
+    assert "Cache SEMANTIC HIT, stored 2 h 3 min before, similarity 0.973" in told
+    assert "the semantic cache an embedding by e at OpenAI; what that cost is not counted here" in told
+    assert "Answered from the cache at config.targets[0], as a request like it had been, stored 2 h 3" in told
+    assert "Answered from the gateway's cache $0" in told
+    assert "The answer was kept from an earlier call: no provider was asked for it." in told
+    assert "the answer that counted" not in told
+
+
+def test_a_hit_without_any_request_is_no_call_that_nobody_answered(auditor: Client) -> None:
+    told = words(story(auditor, made(attempts=[], cache_status="HIT", cache_age=0.5)))
+    assert "Answered from the cache, stored 500 ms before." in told
+    assert "No provider was asked." not in told
+
+
+@pytest.mark.parametrize(
+    "attempt, told",
+    [
+        ({"status": 412, "outcome": "failed", "host": ""}, "Ended with 412 before its provider was asked"),
+        ({"status": 200, "outcome": "truncated", "host": "h"}, "Answered 200, truncated: this is the answer"),
+        ({"status": 0, "outcome": "abandoned", "host": "h"}, "Abandoned: this is the answer"),
+        ({"status": 500, "host": "h", "left": "of its own accord"}, "Answered 500, of its own accord."),
+        ({"status": 500, "host": "h", "left": "fell back"}, "Answered 500, fell back to config.targets[1]."),
+        ({"status": 500, "host": "h", "left": "retried"}, "Answered 500, retried."),
+    ],
+    ids=["refused", "truncated", "abandoned", "other", "fell-back", "retried"],
+)
+def test_what_came_of_a_request_is_said_in_words(auditor: Client, attempt: dict[str, Any], told: str) -> None:
+    log = made(attempts=[{"path": "config", **attempt}], option_index="config.targets[1]")
+    assert told in words(story(auditor, log))
+
+
+def test_many_attempts_stand_under_their_targets_with_errors_to_unfold(auditor: Client) -> None:
+    of_target = [{"status": 503, "host": "h", "error": "Down.", "left": "retried"}] * 6
+    log = made(attempts=[{"path": f"config.targets[{n}]", **each} for n in range(10) for each in of_target])
+    html = story(auditor, log)
+    assert html.count('class="gh-target"') == 10
+    assert html.count("<details><summary>The error") == 60
+    assert html.count("<details open><summary>The error") == 0
+    assert "60. Answered 503, retried." in words(html)
+
+
+def test_of_very_many_attempts_some_are_left_out(auditor: Client) -> None:
+    html = story(auditor, made(attempts=[{"status": 503, "host": "h", "left": "retried"}] * 249 + [{}]))
+    assert "150 more attempts are not shown here." in words(html)
+    assert "80. Answered 503, retried." in words(html)
+    assert "250. Was not answered: this is the answer that counted." in words(html)
+
+
+def test_targets_passed_over_are_named_as_far_as_they_are_few(auditor: Client) -> None:
+    told = words(story(auditor, made(skipped=[f"t{n}" for n in range(150)], attempts=[])))
+    assert "t98, t99 and 50 more." in told
+    assert "t100" not in told
 
 
 def test_the_cost_is_worked_out_line_by_line(auditor: Client) -> None:
@@ -272,14 +441,22 @@ def hostile() -> RequestLog:
         "trace_id",
         "error_message",
         "finish",
+        "config",
+        "option_index",
     )
-    attempt = dict.fromkeys(("path", "virtual_key", "provider", "model", "host", "outcome", "error"), HOSTILE)
+    told = ("path", "virtual_key", "provider", "model", "host", "outcome", "error", "left")
+    attempt = dict.fromkeys(told, HOSTILE)
     return made(
         {"request": asked, "sent": HOSTILE.encode(), "received": {HOSTILE: HOSTILE}, "response": asked},
         **{name: clean[:64] if name == "finish" else clean for name in texts},
         provider=clean,
         metadata={HOSTILE: HOSTILE},
         attempts=[attempt],
+        config_id=clean[:64],
+        config_version=clean[:64],
+        mode=clean[:16],
+        skipped=[HOSTILE, {HOSTILE: HOSTILE}],
+        cache_status=clean[:64],
         ignored=[HOSTILE],
         cost_lines=[{"bucket": HOSTILE, "tokens": 1, "per_million": HOSTILE, "amount": HOSTILE}],
         price_source=clean[:64],

@@ -31,7 +31,11 @@ FOLLOWED = {
     "virtual_key": (Filters(virtual_key=KEY), "logs_by_virtual_key", "virtual_key_id_id"),
     "provider": (Filters(provider="groq"), "logs_by_provider", "provider_id"),
     "model": (Filters(model="m"), "logs_by_model", "model_id"),
+    "config": (Filters(config="pc-main-1"), "logs_by_config", "config_id_idx"),
     "outcome": (Filters(outcome="truncated"), "logs_by_outcome", "outcome_id"),
+    "rescued": (Filters(rescued=True), "logs_of_rescued", "id_idx"),
+    "hits": (Filters(cache="hit"), "logs_by_cache", "cache_status_id"),
+    "misses": (Filters(cache="miss"), "logs_by_cache", "cache_status_id"),
     "status": (Filters(status="404"), "logs_of_errors", "id_status"),
     "class": (Filters(status="5xx"), "logs_of_errors", "id_status"),
     "trace": (Filters(search="t"), "logs_by_trace", "trace_id_id"),
@@ -81,6 +85,7 @@ def filled(yard: Yard, django_db_blocker: Any) -> Iterator[BaseDatabaseWrapper]:
 
 def fill(connection: BaseDatabaseWrapper) -> None:
     facts = {"provider": "groq", "model": "m", "outcome": "truncated", "status": 404, "trace_id": "t"}
+    facts |= {"config": "pc-main-1", "rescued": True, "cache_status": "SEMANTIC HIT"}
     ids = dict.fromkeys(("workspace_id", "api_key_id", "virtual_key_id"), KEY)
     (call, _) = made(1, NOON, **facts, **ids) + made(1, NOON)
     LogMetadata.objects.create(workspace_id=KEY, key="a", value="b", log=call.pk)

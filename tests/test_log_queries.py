@@ -83,6 +83,9 @@ FACTS = {
     "workspace": "gone",
     "api_key": "an app",
     "virtual_key": "slug",
+    "config": "pc-main-1",
+    "rescued": True,
+    "cache_status": "SEMANTIC HIT",
 }
 ASKED = [
     Filters(provider="groq"),
@@ -94,6 +97,10 @@ ASKED = [
     Filters(workspace="gone"),
     Filters(api_key="an app"),
     Filters(virtual_key="slug"),
+    Filters(config="pc-main-1"),
+    Filters(rescued=True),
+    Filters(cache="hit"),
+    Filters(cache="semantic", rescued=True, config="pc-main-1", model="m-2"),
     Filters(provider="groq", model="m-2", status="4xx", outcome="failed", virtual_key="slug"),
 ]
 
@@ -132,6 +139,26 @@ def test_a_search_by_id_finds_the_call_and_its_trace_at_any_time_once():
     assert found(filters) == [1, 0]
     assert queries.count(filters) == runs.Count(2, more=False)
     assert found(Filters(search=second.pk.hex)) == [1]
+
+
+def test_hits_of_both_kinds_are_found_in_the_order_of_time():
+    for second, status in enumerate(("HIT", "SEMANTIC HIT", "MISS", "HIT", "DISABLED", "")):
+        made(1, NOON + timedelta(seconds=second), cache_status=status)
+    assert found(Filters(cache="hit")) == [3, 1, 0]
+    assert found(Filters(cache="exact")) == [3, 0]
+    assert found(Filters(cache="miss")) == [2]
+    assert found(Filters(cache="refresh")) == []
+    assert queries.count(Filters(cache="hit")) == runs.Count(3, more=False)
+
+
+def test_a_config_is_found_by_its_id_too_and_within_a_workspace():
+    config = str(uuid.uuid4())
+    made(1, NOON, config="pc-same-1", config_id=config, workspace="one")
+    made(1, NOON + timedelta(seconds=1), config="pc-same-1", workspace="two")
+    made(1, NOON + timedelta(seconds=2), config="inline")
+    assert found(Filters(config=config.replace("-", ""))) == [0]
+    assert found(Filters(config="pc-same-1", workspace="two")) == [1]
+    assert found(Filters(config="inline")) == [2]
 
 
 def test_a_key_is_found_by_its_name_of_today_and_by_its_id():

@@ -113,6 +113,15 @@ def test_what_has_no_tokens_or_comes_out_the_same_or_was_forgotten_stays(log: An
     assert list(RequestLog.objects.filter(id__in=stay).values()) == before
 
 
+def test_an_answer_from_the_cache_stays_free(log: Any) -> None:  # noqa: F811
+    lines = [{"bucket": "cache_hit", "amount": "0"}]
+    none = dict.fromkeys(("input_tokens", "output_tokens", "total_tokens"), 0)
+    made = call(cache_status="HIT", cost=0, pricing="free", cost_lines=lines, usage_source="none", **none)
+    own_price()
+    assert "0 of them changed" in reprice()
+    assert (row(made).cost, row(made).pricing, row(made).cost_lines) == (0, "free", lines)
+
+
 def test_a_price_that_was_taken_back_leaves_a_call_without_one(log: Any) -> None:  # noqa: F811
     made, price = call(), own_price()
     reprice()

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logs.story import json_text, reading, timeline
+from logs.story.attempts import FIRST, LAST, attempts
 from logs.story.values import TEXT, Piece, Told
 from logs.story.visible import visible
 
@@ -340,6 +341,8 @@ def test_what_nobody_would_see_is_seen(text, shown):
 
 # Times.
 
+FACTS = ("started_ms", "waited_ms", "ms", "first_byte_ms", "status", "error", "left", "previous_secret")
+
 
 def test_the_times_of_a_call_fill_its_bar():
     bar = timeline.times(first_byte_ms=400, total_ms=1000, gateway_ms=100)
@@ -351,35 +354,51 @@ def test_the_times_of_a_call_fill_its_bar():
     assert timeline.times(None, None, None) == ()
 
 
-def test_attempts_stand_on_one_axis_of_time():
-    first = {"model": "a", "started_ms": 0, "first_byte_ms": 250, "ms": 250, "status": 503, "retries": 1}
-    second = {"model": "b", "started_ms": 500, "first_byte_ms": 250, "ms": 500, "status": 200}
-    tried = timeline.attempts([first, second, "no attempt"], 1000)
-    assert [(each.number, each.model, each.status, each.retries) for each in tried] == [
-        (1, "a", 503, 1),
-        (2, "b", 200, 0),
+def test_attempts_stand_on_one_axis_of_time_with_the_waits_between():
+    first = {"model": "a", "started_ms": 0, "first_byte_ms": 150, "ms": 150, "status": 503}
+    second = {
+        "model": "a",
+        "started_ms": 500,
+        "waited_ms": 300,
+        "first_byte_ms": 250,
+        "ms": 500,
+        "retries": 1,
+    }
+    told = attempts([first, second, "no attempt"], 1000)
+    assert [(each.number, each.status, each.retries) for each in told.first] == [(1, 503, 0), (2, 0, 1)]
+    assert [[(part.what, part.x, part.width) for part in each.bar] for each in told.first] == [
+        [("waiting", 0, 150)],
+        [("pause", 200, 300), ("waiting", 500, 250), ("rest", 750, 250)],
     ]
-    assert [[(part.what, part.x, part.width) for part in each.bar] for each in tried] == [
-        [("waiting", 0, 250)],
-        [("waiting", 500, 250), ("rest", 750, 250)],
-    ]
+    assert (told.left_out, told.last) == (0, ())
 
 
-@given(
-    st.lists(
-        st.dictionaries(st.sampled_from(["started_ms", "ms", "first_byte_ms", "status", "error"]), values)
-    )
-)
+def test_of_very_many_attempts_the_first_and_the_last_are_shown():
+    told = attempts([{"status": n} for n in range(1, 251)], 10)
+    assert [each.number for each in told.first] == list(range(1, FIRST + 1))
+    assert [each.status for each in told.last] == list(range(251 - LAST, 251))
+    assert told.left_out == 250 - FIRST - LAST
+
+
+@given(st.lists(st.dictionaries(st.sampled_from(FACTS), values)), st.sampled_from([None, 0.0, 10.0]))
 @settings(deadline=None, max_examples=60)
-def test_no_attempt_breaks_the_axis(attempts):
-    for tried in timeline.attempts(attempts, 10):
+def test_no_attempt_breaks_the_axis(told, total):
+    for tried in attempts(told, total).first:
         for part in tried.bar:
             assert 0 <= part.x <= part.x + part.width <= timeline.AXIS
 
 
 @pytest.mark.parametrize(
     "milliseconds, words",
-    [(None, "unknown"), (0.42, "0.4 ms"), (840, "840 ms"), (1203, "1.2 s"), (125_000, "2 min 5 s")],
+    [
+        (None, "unknown"),
+        (0.42, "0.4 ms"),
+        (840, "840 ms"),
+        (1203, "1.2 s"),
+        (125_000, "2 min 5 s"),
+        (7_500_000, "2 h 5 min"),
+        (3e8, "3 days"),
+    ],
 )
 def test_times_are_told_as_people_say_them(milliseconds, words):
     assert timeline.lasting(milliseconds) == words

@@ -6,7 +6,7 @@ stood in the row.
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -16,16 +16,19 @@ from django.db.models import Exists, F, Func, OuterRef, Q, QuerySet, TextField, 
 from django.db.models.lookups import Exact
 
 from keys.models import ApiKey, VirtualKey, Workspace
-from logs.asking.filters import Filters
+from logs.asking.filters import CACHED, Filters
 from logs.asking.runs import Condition, Run
 from logs.models import LogMetadata, Outcome, RequestLog
 from logs.routing import ALIAS
 
 MOST = 8  # runs that are gone along for one condition
 
-# The conditions of the two indexes that are for few rows: a query has to repeat them to use one.
+# The conditions of the indexes that are for few rows: a query has to repeat them to use one.
 NOT_FINISHED = ~Q(outcome=Outcome.FINISHED)
 OF_ERRORS = Q(status__gte=400)
+RESCUED = Q(rescued=True)
+WITH_CONFIG = ~Q(config="")
+WITH_CACHE = ~Q(cache_status="") & ~Q(cache_status="DISABLED")
 
 Ids = list[str]
 
@@ -37,24 +40,37 @@ def conditions(filters: Filters) -> list[Condition]:
 
 def all_of(filters: Filters) -> Iterator[Condition]:
     within = ids_of(Workspace, slug=filters.workspace) if filters.workspace else None
+    yield from of_callers(filters, within)
+    yield from of_calls(filters)
+    for key, value in filters.metadata:
+        yield with_metadata(key, value, within)
+    if filters.search:
+        yield with_id(filters.search)
+
+
+def of_callers(filters: Filters, within: Ids | None) -> Iterator[Condition]:
     if within is not None:
         yield named("workspace", filters.workspace, within)
     if filters.api_key:
         yield named("api_key", filters.api_key, ids_of(ApiKey, within, name=filters.api_key))
     if filters.virtual_key:
         yield named("virtual_key", filters.virtual_key, ids_of(VirtualKey, within, slug=filters.virtual_key))
-    if filters.provider:
-        yield with_value("provider", filters.provider)
-    if filters.model:
-        yield with_value("model", filters.model)
+
+
+def of_calls(filters: Filters) -> Iterator[Condition]:
+    for column in ("provider", "model"):
+        if value := getattr(filters, column):
+            yield with_value(column, value)
+    if filters.config:
+        yield with_config(filters.config)
     if filters.outcome:
         yield with_outcome(filters.outcome)
+    if filters.rescued:
+        yield Condition(RESCUED, (Run(RequestLog.objects.filter(RESCUED)),))
+    if filters.cache:
+        yield with_cache(CACHED[filters.cache])
     if filters.status:
         yield from with_status(filters.statuses())
-    for key, value in filters.metadata:
-        yield with_metadata(key, value, within)
-    if filters.search:
-        yield with_id(filters.search)
 
 
 def ids_of(model: type[Workspace | ApiKey | VirtualKey], within: Ids | None = None, **called: str) -> Ids:
@@ -89,6 +105,18 @@ def with_value(column: str, value: str) -> Condition:
 def run_of(column: str, value: Any, within: Q | None = None) -> Run:
     rows = RequestLog.objects.filter(within) if within else RequestLog.objects.all()
     return Run(rows, ((column, value),))
+
+
+def with_config(config: str) -> Condition:
+    """A config keeps its slug for good; by its id it is found without an index."""
+    if is_id(config):
+        return Condition(Q(config_id=str(UUID(config))))
+    return Condition(Q(config=config), (run_of("config", config, within=WITH_CONFIG),))
+
+
+def with_cache(statuses: Sequence[str]) -> Condition:
+    runs = (run_of("cache_status", each, within=WITH_CACHE) for each in statuses)
+    return Condition(Q(cache_status__in=statuses), tuple(runs))
 
 
 def with_outcome(outcome: str) -> Condition:

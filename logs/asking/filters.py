@@ -4,7 +4,7 @@ A name that stands for a key or a workspace stays the text it is: conditions.py 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from django.http import QueryDict
 
-from logs.models import ID, NAME, NAMED, Outcome
+from logs.models import HITS, ID, NAME, NAMED, Outcome
 
 SPANS = {
     "1h": ("Past hour", timedelta(hours=1)),
@@ -22,7 +22,16 @@ SPANS = {
     "all": ("All time", None),
 }
 USUAL = "1d"
-TEXTS = ("workspace", "api_key", "virtual_key", "provider", "model")
+TEXTS = ("workspace", "api_key", "virtual_key", "provider", "model", "config")
+CACHED = {  # what can be asked of the cache, each with what rows say of it
+    "hit": HITS,
+    "exact": HITS[:1],
+    "semantic": HITS[1:],
+    "miss": ("MISS", "SEMANTIC MISS"),
+    "refresh": ("REFRESH",),
+}
+YES = "yes"
+WORDS = {"cache": "answer of the cache", "rescued": "choice"}
 VALUES = 5  # of metadata, in one question
 STATUS = re.compile(r"[1-5](\d\d|xx)", re.ASCII | re.IGNORECASE)
 EPOCH = datetime.fromtimestamp(0, tz=UTC)
@@ -48,8 +57,11 @@ class Filters:
     virtual_key: str = ""  # its slug, or its id
     provider: str = ""
     model: str = ""
+    config: str = ""  # its slug or its id; "inline" for those that came with their calls
     status: str = ""  # 404, or 4xx
     outcome: str = ""
+    rescued: bool = False  # only calls that were
+    cache: str = ""  # of CACHED
     metadata: tuple[tuple[str, str], ...] = ()
     search: str = ""  # a log id or a trace id, whole
 
@@ -62,9 +74,11 @@ class Filters:
             yield "span", self.span
         else:
             yield from ((name, written(at)) for name in ("since", "until") if (at := getattr(self, name)))
-        for name in (*TEXTS, "status", "outcome"):
+        for name in (*TEXTS, "status", "outcome", "cache"):
             if value := getattr(self, name):
                 yield name, value
+        if self.rescued:
+            yield "rescued", YES
         yield from (("metadata", f"{key}={value}") for key, value in self.metadata)
         if self.search:
             yield "q", self.search
@@ -87,9 +101,9 @@ def read(query: QueryDict, now: datetime) -> Filters:
     told: dict[str, Any] = {name: text(query, name, NAME, errors) for name in TEXTS}
     told["search"] = text(query, "q", NAME, errors)
     told["status"] = status(query, errors)
-    told["outcome"] = text(query, "outcome", ID, errors)
-    if told["outcome"] not in ("", *Outcome.values):
-        errors["outcome"] = "There is no such outcome."
+    told["outcome"] = one_of(query, "outcome", Outcome.values, errors)
+    told["cache"] = one_of(query, "cache", CACHED, errors)
+    told["rescued"] = bool(one_of(query, "rescued", (YES,), errors))
     told["metadata"] = metadata(query, errors)
     told |= times(query, now, errors)
     if errors:
@@ -101,6 +115,13 @@ def text(query: QueryDict, name: str, length: int, errors: dict[str, str]) -> st
     given = query.get(name, "").replace("\0", "").strip()
     if len(given) > length:
         errors[name] = f"At most {length} characters."
+    return given
+
+
+def one_of(query: QueryDict, name: str, known: Collection[str], errors: dict[str, str]) -> str:
+    given = text(query, name, ID, errors)
+    if given and given not in known:
+        errors[name] = f"There is no such {WORDS.get(name, name)}."
     return given
 
 

@@ -5,9 +5,10 @@ by itself, with turns for the calls beside it between two, and leaves through on
 characters that nobody would see are made visible.
 """
 
+import contextlib
 import zlib
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from django.contrib import admin, messages
@@ -16,12 +17,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
+from django.urls import NoReverseMatch, reverse
 from django.utils.html import escape
 from django.utils.safestring import SafeString
 
 from keys.admin_changes import ReadOnlyAdmin
+from logs.asking.conditions import is_id
 from logs.models import BodyKind, LogBody, RequestLog
-from logs.pages import wording
+from logs.pages import routed, wording
 from logs.story import reading, timeline
 from logs.story.turns import in_turns
 from logs.story.values import Told
@@ -39,7 +42,14 @@ TITLES = {
 OUTER = ((BodyKind.REQUEST, reading.request), (BodyKind.RESPONSE, reading.answer))
 INNER = ((BodyKind.SENT, reading.request), (BodyKind.RECEIVED, reading.answer))
 
-Fact = tuple[str, str, str]  # its name, itself, and the query for a list of those that share it
+
+class Fact(NamedTuple):
+    """Something that is known of the call; empty where it is not."""
+
+    name: str
+    value: str
+    query: str = ""  # for a list of the calls that share it
+    page: str = ""  # the address of a page about it
 
 
 class CallPage(ReadOnlyAdmin):
@@ -59,7 +69,7 @@ class CallPage(ReadOnlyAdmin):
             "original": log,
             "title": "Request",
             "subtitle": str(log.id),
-            "fragments": in_turns(fragments(log)),
+            "fragments": in_turns(fragments(log, config_page(log, request.user))),
             **(extra_context or {}),
         }
         request.current_app = self.admin_site.name
@@ -70,14 +80,24 @@ class CallPage(ReadOnlyAdmin):
         return "unknown" if log.cost is None else f"{log.cost.normalize():f}"
 
 
-def fragments(log: RequestLog) -> Iterator[SafeString]:
-    """The page from top to bottom."""
+def config_page(log: RequestLog, user: Any) -> str:
+    """The address of the saved config's own page in the admin, for those who may see it."""
+    may_see = any(user.has_perm(f"configs.{verb}_config") for verb in ("view", "change"))
+    if not (may_see and is_id(log.config_id)):
+        return ""
+    with contextlib.suppress(NoReverseMatch):
+        return reverse("admin:configs_config_change", args=[log.config_id])
+    return ""
+
+
+def fragments(log: RequestLog, of_config: str = "") -> Iterator[SafeString]:
+    """The page from top to bottom; `of_config` is the address of the config's page, for those who see it."""
     kept = {body.kind: body for body in LogBody.objects.filter(log=log.id)}
     bodies = {kind: kept[kind] for kind in BodyKind if kind in kept}
-    yield shown("head", log=log, sentence=wording.sentence(log), kinds=list(bodies), **facts(log))
+    yield shown("head", log=log, sentence=wording.sentence(log), kinds=list(bodies), **facts(log, of_config))
     yield from conversation(log, bodies)
     yield shown("times", log=log, times=timeline.times(log.first_byte_ms, log.total_ms, log.gateway_ms))
-    yield shown("attempts", log=log, attempts=timeline.attempts(log.attempts, log.total_ms))
+    yield from attempts(log)
     yield shown("cost", log=log, **costs(log))
     yield from raw(bodies)
 
@@ -87,19 +107,19 @@ def shown(name: str, **context: Any) -> SafeString:
     return SafeString(visible(render_to_string(f"logs/call/{name}.html", context)))
 
 
-def facts(log: RequestLog) -> dict[str, list[Fact]]:
-    return {"people": people(log), "what": what(log), "ids": ids(log)}
+def facts(log: RequestLog, of_config: str) -> dict[str, list[Fact]]:
+    return {"people": people(log), "what": [*what(log), *how(log, of_config), *ids(log)]}
 
 
 def people(log: RequestLog) -> list[Fact]:
     metadata = log.metadata if isinstance(log.metadata, dict) else {}
     return [
-        ("Workspace", log.workspace, alike(workspace=log.workspace_id)),
-        ("API key", log.api_key, alike(api_key=log.api_key_id)),
-        ("Address", log.client_address, ""),
-        ("Client", log.sdk, ""),
+        Fact("Workspace", log.workspace, alike(workspace=log.workspace_id)),
+        Fact("API key", log.api_key, alike(api_key=log.api_key_id)),
+        Fact("Address", log.client_address),
+        Fact("Client", log.sdk),
         *(
-            (name, value, "" if "=" in name else alike(metadata=f"{name}={value}"))
+            Fact(name, value, "" if "=" in name else alike(metadata=f"{name}={value}"))
             for name, value in metadata.items()
         ),
     ]
@@ -113,23 +133,32 @@ def alike(**filters: str) -> str:
 def what(log: RequestLog) -> list[Fact]:
     answered = log.model_answered if log.model_answered != log.model else ""
     return [
-        ("Call", f"{log.method} {log.endpoint}{', streamed' if log.stream else ''}", ""),
-        ("Virtual key", log.virtual_key, alike(virtual_key=log.virtual_key_id)),
-        ("Integration", log.integration, ""),
-        ("Model asked", log.model, alike(provider=log.provider, model=log.model)),
-        ("Model that answered", answered, ""),
-        ("Target", log.option_index, ""),
-        ("Cache", log.cache_status if log.cache_status != "DISABLED" else "", ""),
+        Fact("Call", f"{log.method} {log.endpoint}{', streamed' if log.stream else ''}"),
+        Fact("Virtual key", log.virtual_key, alike(virtual_key=log.virtual_key_id)),
+        Fact("Integration", log.integration),
+        Fact("Model asked", log.model, alike(provider=log.provider, model=log.model)),
+        Fact("Model that answered", answered),
+    ]
+
+
+def how(log: RequestLog, of_config: str) -> list[Fact]:
+    """By which config the call was routed, and what the cache had for it."""
+    return [
+        Fact("Config", routed.config(log), alike(workspace=log.workspace_id, config=log.config), of_config),
+        Fact("Version of the config", log.config_version),
+        Fact("Strategy", routed.mode(log)),
+        Fact("Target", log.option_index),
+        Fact("Cache", routed.cache(log)),
     ]
 
 
 def ids(log: RequestLog) -> list[Fact]:
     """What the call is known by."""
     return [
-        ("Log id", str(log.id), ""),
-        ("Trace", log.trace_id, urlencode({"q": log.trace_id}, errors="replace") if log.trace_id else ""),
-        ("Span", " ".join(filter(None, (log.span_name, log.span_id))), ""),
-        ("Parent span", log.parent_span_id, ""),
+        Fact("Log id", str(log.id)),
+        Fact("Trace", log.trace_id, urlencode({"q": log.trace_id}, errors="replace") if log.trace_id else ""),
+        Fact("Span", " ".join(filter(None, (log.span_name, log.span_id)))),
+        Fact("Parent span", log.parent_span_id),
     ]
 
 
@@ -155,6 +184,22 @@ def laid_out(heading: str, kind: BodyKind, told: Told) -> Iterator[SafeString]:
     yield shown(heading, kind=kind.value, title=TITLES[kind], told=told)
     yield from (shown("turn", turn=turn) for turn in told.turns)
     yield shown("beside", told=told)
+
+
+def attempts(log: RequestLog) -> Iterator[SafeString]:
+    """Every request in order, one by one: there may be many."""
+    told = routed.routed(log)
+    yield shown("attempts", told=told)
+    yield from (each for target in told.first for each in tries(target))
+    yield shown("attempts_left_out", count=told.left_out)
+    yield from (each for target in told.last for each in tries(target))
+    yield shown("attempts_end", log=log, told=told)
+
+
+def tries(target: routed.Target) -> Iterator[SafeString]:
+    yield shown("target", target=target)
+    yield from (shown("try", line=line, tried=line.tried) for line in target.lines)
+    yield SafeString("</ol>")
 
 
 def costs(log: RequestLog) -> dict[str, Any]:

@@ -9,9 +9,9 @@ from urllib.parse import urlencode
 from django.http import QueryDict
 
 from keys.models import ApiKey, VirtualKey, Workspace
-from logs.asking.filters import SPANS, USUAL, Filters
+from logs.asking.filters import SPANS, TEXTS, USUAL, YES, Filters
 from logs.asking.runs import Count
-from logs.models import KnownModel, Outcome, RequestLog
+from logs.models import HITS, KnownModel, Outcome, RequestLog
 from logs.story.timeline import lasting
 from providers.catalog import PROVIDERS
 
@@ -26,8 +26,11 @@ LABELS = {
     "virtual_key": "Virtual key",
     "provider": "Provider",
     "model": "Model",
+    "config": "Config",
     "status": "Status",
     "outcome": "Outcome",
+    "rescued": "Rescued",
+    "cache": "Cache",
     "metadata": "Metadata",
 }
 HINTS = {
@@ -35,8 +38,22 @@ HINTS = {
     "workspace": "Slug or id",
     "api_key": "Name or id",
     "virtual_key": "Slug or id",
+    "config": "Slug, id, or inline",
     "status": "404 or 4xx",
     "metadata": "key=value",
+}
+KINDS = {"since": "datetime-local", "until": "datetime-local", "q": "search"}
+CHOICES = {
+    "outcome": [("", "Any"), *Outcome.choices],
+    "rescued": [("", "Any"), (YES, "By a retry or a fallback")],
+    "cache": [
+        ("", "Any"),
+        ("hit", "Answered from it"),
+        ("exact", "The very same request"),
+        ("semantic", "A request like it"),
+        ("miss", "Not found in it"),
+        ("refresh", "Stored anew"),
+    ],
 }
 SIGNS = {
     Outcome.FINISHED: "success",
@@ -79,7 +96,7 @@ class Line:
     time: str
     result: str
     sign: str
-    tries: str
+    marks: list[str]  # what was out of the ordinary, though it may have ended well
     tokens: str
     cost: str
     took: str
@@ -112,15 +129,11 @@ def fields(query: QueryDict, errors: Mapping[str, str], names: Mapping[str, list
 
 
 def field(name: str, query: QueryDict, error: str, names: list[str]) -> Field:
-    kind = {"since": "datetime-local", "until": "datetime-local", "outcome": "select", "q": "search"}.get(
-        name, "text"
-    )
+    kind = "select" if name in CHOICES else KINDS.get(name, "text")
     value, kept = query.get(name, "").strip(), list[str]()
     if name == "metadata" and not error:
         value, kept = "", [each for each in query.getlist(name) if each.strip()]
-    offered = [(each, each) for each in names]
-    if name == "outcome":
-        offered = [("", "Any"), *Outcome.choices]
+    offered = CHOICES.get(name) or [(each, each) for each in names]
     if kind == "datetime-local" and error:
         kind = "text"  # the browser's own field would not show what is wrong
     return Field(name, LABELS[name], kind, value, error, HINTS.get(name, ""), offered, kept)
@@ -147,9 +160,14 @@ def each_chip(filters: Filters) -> Iterator[Choice]:
             rest = without(filters, name, None)
             rest = rest if rest.since or rest.until else rest.over(USUAL)
             yield Choice(f"{LABELS[name].removesuffix(' (UTC)')} {clock(at)} UTC", rest.query())
-    for name in ("workspace", "api_key", "virtual_key", "provider", "model", "status", "outcome"):
+    for name in (*TEXTS, "status", "outcome"):
         if value := getattr(filters, name):
             yield Choice(f"{LABELS[name]}: {value}", without(filters, name, "").query())
+    if filters.rescued:
+        yield Choice("Rescued", replace(filters, rescued=False).query())
+    if filters.cache:
+        words = dict(CHOICES["cache"])[filters.cache]
+        yield Choice(f"Cache: {words.lower()}", replace(filters, cache="").query())
     for pair in filters.metadata:
         others = tuple(each for each in filters.metadata if each != pair)
         yield Choice(f"{pair[0]} = {pair[1]}", replace(filters, metadata=others).query())
@@ -168,7 +186,7 @@ def line(row: RequestLog) -> Line:
         clock(row.created_at),
         " · ".join(filter(None, (row.get_outcome_display(), str(row.status or "")))),
         sign(row),
-        tries(row),
+        list(marks(row)),
         f"{row.total_tokens:,}" if row.total_tokens else "",
         cost(row),
         lasting(row.total_ms) if row.total_ms is not None else "",
@@ -183,12 +201,14 @@ def sign(row: RequestLog) -> str:
     return SIGNS.get(Outcome(row.outcome), "default") if row.outcome in Outcome.values else "default"
 
 
-def tries(row: RequestLog) -> str:
-    """That it took more than one try, if it did."""
-    number = len(row.attempts) if isinstance(row.attempts, list) else 0
-    if number > 1:
-        return "rescued" if row.outcome == Outcome.FINISHED else f"{number} tried"
-    return "retried" if row.retry_count else ""
+def marks(row: RequestLog) -> Iterator[str]:
+    """In a word each; `tries` are counted by the database, see logs/pages/listing.py."""
+    if row.rescued:
+        yield "rescued"
+    if row.cache_status in HITS:
+        yield "semantic hit" if row.cache_status == HITS[1] else "cache hit"
+    if (number := getattr(row, "tries", 0) or 0) > 1:
+        yield f"{number} attempts"
 
 
 def cost(row: RequestLog) -> str:

@@ -11,7 +11,7 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Func, IntegerField, QuerySet
 from django.http import HttpRequest, QueryDict
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
@@ -39,8 +39,8 @@ COLUMNS = (  # of a row, that the list shows
     "model",
     "status",
     "outcome",
-    "attempts",
-    "retry_count",
+    "rescued",
+    "cache_status",
     "total_tokens",
     "cost",
     "total_ms",
@@ -79,7 +79,7 @@ def asked(query: QueryDict, among: QuerySet[RequestLog]) -> dict[str, Any]:
     except filters.Unreadable as wrong:
         return {"errors": wrong.errors, "spans": listed.spans(None)}
     before, after = cursor(query.get("before")), cursor(query.get("after"))
-    page = queries.page(wanted, before=before, after=after, size=PAGE, among=among.only(*COLUMNS))
+    page = queries.page(wanted, before=before, after=after, size=PAGE, among=shown(among))
     return {
         "errors": {},
         "page": page,
@@ -92,6 +92,24 @@ def asked(query: QueryDict, among: QuerySet[RequestLog]) -> dict[str, Any]:
         "span": wanted.span,
         "turned": before or after,
     }
+
+
+def shown(among: QuerySet[RequestLog]) -> QuerySet[RequestLog]:
+    """Rows as the list shows them: their attempts, which may be many, are counted and not read."""
+    return among.only(*COLUMNS).annotate(tries=Length("attempts"))
+
+
+class Length(Func):
+    """How many a JSON list has; none where it is no list."""
+
+    function = "JSON_ARRAY_LENGTH"
+    on_postgresql = (
+        "CASE jsonb_typeof(%(expressions)s) WHEN 'array' THEN jsonb_array_length(%(expressions)s) END"
+    )
+    output_field = IntegerField()
+
+    def as_postgresql(self, compiler: Any, connection: Any, **more: Any) -> Any:
+        return self.as_sql(compiler, connection, template=self.on_postgresql, **more)
 
 
 def written(row: RequestLog) -> SafeString:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from logs.models import Outcome, Pricing, RequestLog, UsageSource
+from logs.models import FOR_CACHE, HITS, Outcome, Pricing, RequestLog, UsageSource
 from logs.story.timeline import lasting
 from providers.catalog import PROVIDERS
 
@@ -27,6 +27,7 @@ BUCKETS = {
     "audio_input": "Audio in",
     "audio_output": "Audio out",
     "call": "The call",
+    "cache_hit": "Answered from the gateway's cache",
 }
 
 
@@ -44,7 +45,7 @@ def sentence(log: RequestLog) -> str:
     """Who was asked, how it went, what it took."""
     through = f" through the virtual key {log.virtual_key}" if log.virtual_key else ""
     ending = ENDINGS.get(Outcome(log.outcome), "") if log.outcome in Outcome.values else log.outcome
-    facts = ", ".join(filter(None, (status(log), tokens(log), spent(log))))
+    facts = ", ".join(filter(None, (status(log), effort(log), tokens(log), spent(log))))
     return f"{subject(log)}{through} {ending.format(time=lasting(log.total_ms))}: {facts}."
 
 
@@ -63,6 +64,13 @@ def status(log: RequestLog) -> str:
     """The status the client was told; none, where it left before."""
     told = str(log.status or "no status")
     return f"{told} {log.outcome}" if log.outcome == Outcome.FINISHED else told
+
+
+def effort(log: RequestLog) -> str:
+    """That the answer was had for nothing, or at a second try."""
+    if log.cache_status in HITS:
+        return "from the cache"
+    return f"rescued by attempt {len(log.attempts)}" if log.rescued else ""
 
 
 def tokens(log: RequestLog) -> str:
@@ -125,6 +133,8 @@ def unpriced(log: RequestLog) -> str:
 
 
 def free(log: RequestLog) -> str:
+    if log.cache_status in HITS:
+        return "The answer was kept from an earlier call: no provider was asked for it."
     if log.total_tokens:
         return "The price list asks nothing for this model."
     if log.fn == "models":
@@ -137,9 +147,10 @@ def free(log: RequestLog) -> str:
 
 
 def asked(log: RequestLog) -> bool:
-    """Whether a provider was asked: an attempt without a host ended before it had one."""
+    """Whether a provider was asked for the answer: an attempt without a host ended before it had one."""
     told = log.attempts if isinstance(log.attempts, list) else []
-    return any(isinstance(each, dict) and each.get("host") for each in told)
+    known = [each for each in told if isinstance(each, dict) and each.get("path") != FOR_CACHE]
+    return any(each.get("host") for each in known)
 
 
 def source(told: str) -> str:
