@@ -35,17 +35,30 @@ ROUNDS = 150
 CALLS = {"whole": 40, "stream": 15}  # in a round: some 10 ms, short enough to fall between disturbances
 PROFILED = 500  # calls
 GARBAGE = 20_000  # as gunicorn.conf.py has it: with Python's 700 this would measure the collector, too
+FALLBACK = {
+    "strategy": {"mode": "fallback", "on_status_codes": [429, 500, 502, 503]},
+    "retry": {"attempts": 2},
+    "targets": [
+        {"provider": "@openai", "override_params": {"model": "gpt-4o-mini"}},
+        {"provider": "@openai", "override_params": {"model": "gpt-4o"}},
+        {"provider": "@anthropic", "override_params": {"model": "claude-haiku-4-5", "max_tokens": 1024}},
+    ],
+}
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One kind of call: how it is named, what is asked, and the pieces in which the provider answers."""
+    """One kind of call: how it is named, what is asked, and the pieces in which the provider answers.
+
+    `config`: what the call follows; without one it names its virtual key.
+    """
 
     name: str
     provider: str
     stream: bool
     answer: tuple[bytes, ...]
+    config: str = ""
 
 
 def main() -> None:
@@ -74,8 +87,9 @@ def options() -> argparse.Namespace:
 
 
 def works() -> Iterator[Work]:
-    """What is measured: both providers' words, whole and streamed."""
+    """What is measured: both providers' words, whole and streamed; and a config of three targets."""
     yield Work("openai", "openai", False, whole(upstream.ANSWER))
+    yield Work("openai-fallback", "openai", False, whole(upstream.ANSWER), json.dumps(FALLBACK))
     yield Work("openai-stream", "openai", True, chunked(stamped(upstream.stream())))
     yield Work("anthropic", "anthropic", False, whole(message()))
     yield Work("anthropic-stream", "anthropic", True, chunked(message_events()))
@@ -214,13 +228,16 @@ class Caller:
 
     def environ(self, work: Work) -> dict[str, Any]:
         """What gunicorn hands over for the request of `make bench`."""
+        named = {"HTTP_X_PORTKEY_VIRTUAL_KEY": work.provider}
+        if work.config:
+            named = {"HTTP_X_PORTKEY_CONFIG": work.config}
         return {
             **SERVED,
             "wsgi.input": io.BytesIO(BODIES[work.stream]),
             "gunicorn.socket": self.client,
             "CONTENT_LENGTH": str(len(BODIES[work.stream])),
             "HTTP_X_PORTKEY_API_KEY": self.key,
-            "HTTP_X_PORTKEY_VIRTUAL_KEY": work.provider,
+            **named,
         }
 
 

@@ -44,6 +44,13 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         ),
     ),
     (
+        "Routing",
+        (
+            Entry("Configs", "alt_route", "configs_config_changelist", "configs.view_config"),
+            Entry("Semantic cache", "cached", "cache_semanticcache_changelist", "cache.view_semanticcache"),
+        ),
+    ),
+    (
         "Prices",
         (
             Entry("Own prices", "sell", "prices_priceoverride_changelist", "prices.view_priceoverride"),

@@ -14,12 +14,14 @@ the base URL changed, and what it has no words for passes to the provider as it 
 too. Every call is on record.
 
 A call says which stored provider key it uses, a *virtual key*, in one of three ways: the header
-`x-portkey-virtual-key: slug`, the header `x-portkey-provider: @slug`, or a model written `@slug/model`.
+`x-portkey-virtual-key: slug`, the header `x-portkey-provider: @slug`, or a model written `@slug/model`. A
+*config* in `x-portkey-config` can name several, and say when each of them is asked.
 """
 
 HEADERS = {
     "x-portkey-virtual-key": "The slug of the virtual key to use.",
     "x-portkey-provider": "`@slug`, a virtual key; or a provider's name, with your own key in Authorization.",
+    "x-portkey-config": "How the call is routed: a saved config's slug, `pc-…`, or a config as JSON.",
     "x-portkey-custom-host": "The base URL of another server that speaks the provider's words.",
     "x-portkey-request-timeout": "Milliseconds until the answer's headers; after that the answer is 408.",
     "x-portkey-trace-id": "Your id for this call; by default the id of its row in the request log.",
@@ -27,6 +29,8 @@ HEADERS = {
     "x-portkey-debug": "`false` keeps the bodies of this call out of the log.",
     "x-portkey-strict-open-ai-compliance": "`false` adds what OpenAI's form cannot say, such as thinking.",
     "x-portkey-forward-headers": "Names of headers to be passed on to the provider, a comma list.",
+    "x-portkey-cache-force-refresh": "`true` asks the provider anew where a config turns the cache on.",
+    "x-portkey-cache-namespace": "Answers are kept by this, and no longer by the metadata.",
 }
 
 MESSAGE = {"role": "user", "content": "What is a gatehouse?"}

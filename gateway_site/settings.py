@@ -29,6 +29,7 @@ TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
 MAX_BODY_MB = env.number("MAX_BODY_MB", 64, least=0.001)
 LOG_BODY_KB = env.number("LOG_BODY_KB", 256)
 LOG_RETENTION_DAYS = env.whole("LOG_RETENTION_DAYS", 0, most=36_500)
+CACHE_MEMORY_MB = env.number("CACHE_MEMORY_MB", 64)
 CONNECT_SECONDS = env.number("CONNECT_SECONDS", 5, least=0.1)
 FIRST_BYTE_SECONDS = env.number("FIRST_BYTE_SECONDS", 600, least=0.1)
 BETWEEN_EVENTS_SECONDS = env.number("BETWEEN_EVENTS_SECONDS", 300, least=0.1)
@@ -54,12 +55,23 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "audit",
+    "shared_state",
     "keys",
     "prices",
     "logs",
+    "configs",
+    "cache",
 ]
 if sys.argv[1:2] == ["ingest_logs"]:  # it runs all day beside the workers and is to stay small
-    INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes", "audit", "keys", "prices", "logs"]
+    INSTALLED_APPS = [
+        "django.contrib.auth",
+        "django.contrib.contenttypes",
+        "audit",
+        "keys",
+        "prices",
+        "logs",
+        "configs",  # keys lead to them
+    ]
 
 MIDDLEWARE = [
     "gateway_site.health.Probes",
@@ -126,6 +138,8 @@ DATABASES = {
 }
 DATABASE_ROUTERS = ["logs.routing.LogsApart"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+REDIS_URL = env.text("REDIS_URL", "")  # shared_state/checks.py refuses what is no such URL
 
 PASSWORD_HASHERS = ["gateway_site.hashing.OffTheLoop"]
 

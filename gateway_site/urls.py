@@ -58,6 +58,7 @@ def failed(request: HttpRequest) -> HttpResponseBase:
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("v1/", include("proxy.urls")),
+    path("", include("configs.urls")),
     path("", include("keys.urls")),
     proxy_urls.rest,
     path("admin/login/", signing_in.sign_in),

@@ -15,7 +15,7 @@ from keys.admin_lists import QuickAdmin
 from keys.admin_tokens import TokenAdmin
 from keys.changes import change_all, changing
 from keys.credential_forms import IntegrationForm, NewVirtualKeyForm, providers
-from keys.forms import ApiKeyForm
+from keys.forms import ApiKeyForm, WorkspaceForm
 from keys.models import ApiKey, Change, Installation, Integration, VirtualKey, Workspace
 from keys.setting_fields import SETTING_FIELDS
 from providers.catalog import PROVIDERS
@@ -57,8 +57,13 @@ class InWords:
 @admin.register(Workspace)
 class WorkspaceAdmin(QuickAdmin):
     search_help_text = "How a name or slug begins."
+    form = WorkspaceForm
     list_display = ("name", "slug", "log_bodies", "created_at")
     search_fields = ("name", "slug")
+    autocomplete_fields = ("default_config",)
+
+    def get_exclude(self, request: HttpRequest, obj: Any = None) -> Any:
+        return () if obj else ("default_config",)  # a new one has no configs to choose from
 
 
 @admin.register(ApiKey)
@@ -70,7 +75,7 @@ class ApiKeyAdmin(InWords, TokenAdmin):  # type: ignore[misc]  # unfold's base, 
     search_fields = ("name", "hint")
     readonly_fields = ("hint", "status", "revoked_at", "last_used_at")
     fixed = ("type", "workspace", "user")
-    autocomplete_fields = ("workspace", "user")
+    autocomplete_fields = ("workspace", "user", "default_config")
     actions = (revoke,)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
-from django.db.models import Subquery
+from django.db.models import Subquery, Value
+from django.db.models.functions import Coalesce
 
 from keys import directory, scopes, tokens
 from keys.errors import expired_key, unknown_key
@@ -27,7 +29,7 @@ class Caller:
     expires_at: datetime | None
     log_bodies: bool
     metadata: Mapping[str, str]
-    config: str
+    config: str  # the slug of the key's default config, or else of its workspace's; "" if there is none
     allow_config_override: bool
     token_until: datetime | None = None  # when the token that was shown ends, if it was rotated out
 
@@ -40,7 +42,10 @@ class Caller:
         return not self.scopes.isdisjoint(any_of)
 
 
-ORGANISATION = Subquery(Installation.objects.values("id")[:1])
+BESIDE = {
+    "organisation": Subquery(Installation.objects.values("id")[:1]),
+    "config": Coalesce("default_config__slug", "workspace__default_config__slug", Value("")),
+}
 
 
 def find(token: str) -> Caller:
@@ -65,18 +70,17 @@ def refuse_if_over(caller: Caller) -> None:
 
 def load(digest: str) -> tuple[Caller, list[Tag]] | None:
     """The caller whose token has this digest, in one question, and what the answer depends on."""
-    found = ApiKey.objects.for_digest(digest).select_related("workspace").annotate(organisation=ORGANISATION)
-    key = found.first()
+    key = ApiKey.objects.for_digest(digest).select_related("workspace").annotate(**BESIDE).first()
     if key is None:
         return None
     tags = [(ApiKey.kind, str(key.pk))]
     if key.workspace is not None:
         tags.append((key.workspace.kind, str(key.workspace.pk)))
-    organisation_id = str(key.organisation)  # type: ignore[attr-defined]  # the annotation
-    return caller_of(key, organisation_id, digest), tags
+    beside: Any = key  # with the annotations
+    return caller_of(key, str(beside.organisation), beside.config, digest), tags
 
 
-def caller_of(key: ApiKey, organisation_id: str, digest: str) -> Caller:
+def caller_of(key: ApiKey, organisation_id: str, config: str, digest: str) -> Caller:
     workspace = key.workspace
     allowed = frozenset(key.scopes)
     return Caller(
@@ -90,7 +94,7 @@ def caller_of(key: ApiKey, organisation_id: str, digest: str) -> Caller:
         expires_at=key.expires_at,
         log_bodies=key.log_bodies and (workspace is None or workspace.log_bodies),
         metadata=dict(key.default_metadata),
-        config=key.default_config,
+        config=config,
         allow_config_override=key.allow_config_override,
         token_until=None if key.digest == digest else key.previous_until,
     )

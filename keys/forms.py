@@ -1,9 +1,12 @@
-"""The admin's form for API keys, where the model's own fields will not do."""
+"""The admin's forms for API keys and workspaces, where the models' own fields will not do."""
+
+from typing import Any
+from uuid import UUID
 
 from django import forms
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from keys.models import ApiKey
+from keys.models import ApiKey, Workspace
 from keys.scopes import DEFAULT, FAMILIES
 
 
@@ -25,7 +28,32 @@ def verbs(family: str) -> list[tuple[str, str]]:
     return [(f"{family}.{verb}", verb) for verb in FAMILIES[family]]
 
 
-class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]
+class WithDefaultConfig(forms.ModelForm):  # type: ignore[type-arg]
+    """Offers the configs of the row's own workspace as its default."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        row, field = self.instance, self.fields.get("default_config")
+        workspace = row.pk if isinstance(row, Workspace) else row.workspace_id
+        if isinstance(field, forms.ModelChoiceField) and not row._state.adding:
+            narrow(field, workspace)
+
+
+def narrow(field: Any, workspace_id: UUID | None) -> None:
+    """Offer what belongs to this workspace alone: nothing else can be chosen, nor is found."""
+    field.queryset = field.queryset.filter(workspace_id=workspace_id)
+    select = field.widget.widget  # what the admin puts its links around
+    url = f"{select.get_url()}?of_workspace={workspace_id}"
+    select.get_url = lambda: url
+
+
+class WorkspaceForm(WithDefaultConfig):
+    class Meta:
+        model = Workspace
+        fields = "__all__"  # noqa: DJ007 - what is not editable is not in it
+
+
+class ApiKeyForm(WithDefaultConfig):
     scopes = forms.MultipleChoiceField(
         choices=[(in_words(family), verbs(family)) for family in FAMILIES],
         initial=list(DEFAULT),

@@ -18,6 +18,7 @@ from pathlib import Path
 import orjson
 from rest_framework.exceptions import ParseError
 
+from configs.tree import Settings
 from providers import errors as provider_errors
 from providers.errors import Garbled, ProviderError
 from providers.json_text import dumps
@@ -68,6 +69,13 @@ def relabelled(raw: Bytes, model: str) -> Bytes:
     """A large JSON body with another model's name."""
     _, parts = asked({"do": "relabel", "model": model}, [raw])
     return parts[0]
+
+
+def changed(raw: Bytes, settings: Settings) -> tuple[JSON, Bytes]:
+    """A large JSON body with the parameters a config gives it: what is short of its top level, and all."""
+    head = {"do": "change", "default": settings.default, "override": settings.override}
+    told, parts = asked({**head, "drop": settings.drop}, [raw])
+    return told["shallow"], parts[0]
 
 
 def overhear(provider: Provider, received: Bytes, reading: Reading) -> None:

@@ -1,7 +1,8 @@
 """The process in which large bodies are read and written; proxy/apart.py is its other end.
 
-It knows providers/ and the parser, no Django, no credential and no network. Standard input is a socket on
-which pieces of work come and results go back. It ends when the other end is closed.
+It knows providers/, what a config does to parameters and the parser, no Django, no credential and no
+network. Standard input is a socket on which pieces of work come and results go back. It ends when the other
+end is closed.
 """
 
 import resource
@@ -15,6 +16,7 @@ from typing import TypeAlias
 
 import orjson
 
+from configs.parameters import laid_over
 from providers import overhearing, passing
 from providers.catalog import PROVIDERS
 from providers.errors import ProviderError
@@ -99,6 +101,12 @@ def relabel(head: JSON, parts: list[bytearray]) -> Result:
     return {}, [passing.relabelled(Ask("", loads_strictly(raw), raw, head["model"]))]
 
 
+def change(head: JSON, parts: list[bytearray]) -> Result:
+    drop = tuple(tuple(path) for path in head["drop"])
+    body = laid_over(loads_strictly(parts[0]), head["default"], head["override"], drop)
+    return {"shallow": short(body)}, [dumps(body)]
+
+
 def learnt(reading: Reading) -> JSON:
     usage = asdict(reading.usage) if reading.usage else None
     problem = asdict(reading.problem) if reading.problem else None
@@ -118,6 +126,7 @@ WORK: dict[str, Work] = {
     "request": request,
     "answer": answer,
     "relabel": relabel,
+    "change": change,
     "overhear": overhear,
 }
 

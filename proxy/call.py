@@ -12,16 +12,16 @@ from urllib.parse import unquote
 
 from rest_framework.exceptions import ParseError
 
+from configs.parameters import NOT_A_MODEL
 from providers.json_text import dumps, loads
 from providers.types import JSON
 from proxy import body, form, paths, slugs
-from proxy.errors import InvalidRequest, NotBuilt
+from proxy.errors import InvalidRequest
 
 MODELS, PASSTHROUGH = "models", "proxy"  # the fns of calls that are not read as JSON with a model
 JSON_KIND = "application/json"
 TYPES = {JSON_KIND, "multipart/form-data"}
 TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
-NOT_A_MODEL = "portkey-default"  # Portkey's Python SDK sends it where the caller named none
 LONGEST = 128  # characters of a metadata key or value
 LONGEST_ID = 256  # of a trace's or span's id or name
 
@@ -99,7 +99,7 @@ class Call:
 
 
 def read(fn: str, dialect: str, headers: Headers, raw: bytes | bytearray) -> Call:
-    """The call in `raw`. Raises InvalidRequest or ParseError (400), NotBuilt (501) for inline configs."""
+    """The call in `raw`. Raises InvalidRequest or ParseError (400)."""
     if fn == PASSTHROUGH:
         return passed(dialect, headers, raw)
     if fn == MODELS:
@@ -129,8 +129,6 @@ def made(
     fn: str, dialect: str, headers: Headers, asked: JSON, raw: bytes | bytearray, name: str, path: str = ""
 ) -> Call:
     """The call, its headers read."""
-    if "x-portkey-config" in headers:
-        raise NotBuilt("Configs are not built yet: x-portkey-config cannot be honoured.")
     return Call(
         fn=fn,
         dialect=dialect,
@@ -159,10 +157,10 @@ def check_kind(kind: str) -> None:
 
 
 def model(asked: JSON) -> str:
-    """The model the body names. A call without one is refused: an old default would surprise its sender."""
+    """The model the body names; "" for none."""
     name = asked.get("model")
-    if name is None or name == NOT_A_MODEL or name == "":
-        raise InvalidRequest("No model was given: set `model` in the body.")
+    if name is None or name == NOT_A_MODEL:
+        return ""
     if not isinstance(name, str):
         raise ParseError("`model` must be a text.")
     return name
@@ -203,7 +201,13 @@ def trace(headers: Headers, own: str, method: str, path: str) -> Trace:
 
 
 def metadata(headers: Headers, defaults: Mapping[str, str]) -> dict[str, str]:
-    """The call's metadata as texts: the API key's defaults, over the request's own, over `baggage`."""
+    """The call's metadata as texts, as it is recorded."""
+    found = metadata_given(headers, defaults)
+    return {key[:LONGEST]: as_text(value)[:LONGEST] for key, value in found.items()}
+
+
+def metadata_given(headers: Headers, defaults: Mapping[str, str]) -> dict[str, Any]:
+    """The call's metadata: the API key's defaults, over the request's own, over `baggage`."""
     found: dict[str, Any] = {}
     if "baggage" in headers:
         found.update(baggage(headers["baggage"]))
@@ -214,7 +218,7 @@ def metadata(headers: Headers, defaults: Mapping[str, str]) -> dict[str, str]:
             given = {}
         found.update(given if isinstance(given, dict) else {})
     found.update(defaults)
-    return {key[:LONGEST]: as_text(value)[:LONGEST] for key, value in found.items()}
+    return found
 
 
 def baggage(header: str) -> Iterator[tuple[str, str]]:

@@ -45,6 +45,16 @@ class InvalidRequest(APIException):
     default_code = "invalid_request"
 
 
+class InvalidConfig(InvalidRequest):
+    """A config breaks rules; `errors` tells where, a line each."""
+
+    default_code = "invalid_config"
+
+    def __init__(self, errors: list[str]) -> None:
+        super().__init__("Invalid config passed")
+        self.errors = errors
+
+
 class BodyTooLarge(APIException):
     status_code = 413
     default_code = "too_large"
@@ -101,7 +111,10 @@ def handle(error: Exception, context: Mapping[str, Any]) -> HttpResponse:
         body = typed(request, error.status_code, key_refused(error))
         return answer(request, error.status_code, body, E2_TYPE, headers)
     if isinstance(error, APIException):
-        body = typed(request, error.status_code, failure(str(error.detail)))
+        told = failure(str(error.detail))
+        if isinstance(error, InvalidConfig):
+            told["errors"] = error.errors
+        body = typed(request, error.status_code, told)
         return answer(request, error.status_code, body, headers=headers)
     if isinstance(error, Stopping):
         return answer(request, 503, failure("The gateway is shutting down."), headers={"retry-after": "5"})

@@ -8,13 +8,12 @@ from django.conf import settings
 
 from providers.errors import Garbled, NotSupported, ProviderError, TimedOut, Unrenderable
 from providers.types import Ask, Reading, WireRequest
-from proxy import apart, errors, forwarding, hiding, upstream
+from proxy import apart, caching, errors, forwarding, hiding, upstream
 from proxy.apart_child import Bytes
-from proxy.call import Call
 from proxy.outcome import Outcome
 from proxy.record import Attempt, Record, cap
-from proxy.routing import Leaf
-from proxy.streaming import Stream
+from proxy.streaming import BROKEN, Stream
+from proxy.targets import Leaf
 from proxy.upstream import Reply
 
 LARGEST_ANSWER = 64 * 1024 * 1024  # bytes of a whole answer
@@ -22,8 +21,9 @@ LARGEST_ERROR = 1024 * 1024
 GATEWAY_EXCEPTION = {"x-portkey-gateway-exception": "true"}  # nothing was asked of any provider
 
 
-def ask(leaf: Leaf, call: Call, record: Record, tried: Attempt) -> Outcome:
+def ask(leaf: Leaf, record: Record, tried: Attempt) -> Outcome:
     """Put the call in the provider's words, send it, and read what comes. Raises ProviderError."""
+    call = leaf.call
     raw = b"" if apart.is_large(call.raw) else bytes(call.raw)
     asked = Ask(
         call.dialect,
@@ -35,23 +35,27 @@ def ask(leaf: Leaf, call: Call, record: Record, tried: Attempt) -> Outcome:
         path=call.path,
         custom_host=bool(leaf.credential.base_url),
     )
-    wire = rendered(leaf, call, asked)
+    wire = rendered(leaf, asked)
     if leaf.forward:
         settings = {setting.header for setting in leaf.provider.settings} if leaf.held else set()
         forwarding.add(wire.headers, call.headers, leaf.forward, settings)
     record.ignored = wire.ignored
+    consulted = caching.consult(leaf, wire, record, asked)
+    if consulted.outcome is not None:
+        return consulted.outcome
     tried.host = urlsplit(wire.url).netloc
     with record.waiting():
         reply = sent(wire, leaf)
     try:
-        return read(reply, leaf, call, asked, wire, record)
+        return consulted.keeping(read(reply, leaf, asked, wire, record))
     except BaseException:
         reply.close()
         raise
 
 
-def rendered(leaf: Leaf, call: Call, asked: Ask) -> WireRequest:
+def rendered(leaf: Leaf, asked: Ask) -> WireRequest:
     """The call in the provider's words."""
+    call = leaf.call
     if apart.is_large(call.raw):
         return apart.request(leaf.provider, call.fn, asked, call.raw, leaf.credential)
     return leaf.provider.request(call.fn, asked, leaf.credential)
@@ -80,8 +84,9 @@ def secrets(leaf: Leaf) -> tuple[str, ...]:
     return tuple(filter(hiding.is_secret, (held.credential.secret, held.previous.secret)))
 
 
-def read(reply: Reply, leaf: Leaf, call: Call, asked: Ask, wire: WireRequest, record: Record) -> Outcome:
+def read(reply: Reply, leaf: Leaf, asked: Ask, wire: WireRequest, record: Record) -> Outcome:
     """An error, a stream or a whole answer, by its status and type."""
+    call = leaf.call
     if not 200 <= reply.status < 300:
         return refused(reply, leaf, call.fn, record)
     if call.stream and reply.headers.get("content-type", "").lower().startswith("text/event-stream"):
@@ -162,6 +167,7 @@ def streamed(reply: Reply, leaf: Leaf, fn: str, asked: Ask, wire: WireRequest, r
         reading=reading,
         problem=problem,
         bodies=stream.bodies() | {"response": body},
+        is_retryable=problem.type == BROKEN,  # as before the headers
     )
 
 
@@ -185,7 +191,14 @@ def failed(error: ProviderError, slug: str) -> Outcome:
         )
     body = errors.dump(errors.envelope(problem, slug))
     verdict = "refused" if isinstance(error, Unrenderable) else "failed"
-    return Outcome(error.status, body, verdict=verdict, problem=problem, bodies={"response": body})
+    return Outcome(
+        error.status,
+        body,
+        verdict=verdict,
+        problem=problem,
+        bodies={"response": body},
+        is_retryable=error.retryable and not isinstance(error, TimedOut),
+    )
 
 
 def shown(reply: Reply, leaf: Leaf) -> dict[str, str]:

@@ -19,7 +19,8 @@ class Outcome:
 
     `verdict` is what the record calls it if it stands: finished, failed, or refused (by the gateway).
     `bodies` are kept with the record; a stream keeps its own. `unasked`: the provider offers no such
-    thing, so the answer is the gateway's and none of a leaf's headers go with it.
+    thing, so the answer is the gateway's and none of a leaf's headers go with it. `is_retryable`: nothing was
+    answered at all. `is_late`: the whole call's time is over.
     """
 
     status: int
@@ -32,3 +33,15 @@ class Outcome:
     bodies: dict[str, Bytes] = field(default_factory=dict)
     stream: Stream | None = None
     unasked: bool = False
+    is_retryable: bool = False
+    is_late: bool = False
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing else is tried after it, whatever a config says."""
+        return self.unasked or self.is_late
+
+    def leave(self) -> None:
+        """Something else is tried in its place."""
+        if self.stream is not None:
+            self.stream.leave()

@@ -13,13 +13,13 @@ from django.conf import settings
 from providers import overhearing, passing
 from providers.problems import problem_of, unreadable
 from providers.types import Ask, Problem, Reading, WireRequest
-from proxy import apart, errors, exchange, form, forwarding, hiding
+from proxy import apart, caching, errors, exchange, form, forwarding, hiding
 from proxy.apart_child import Bytes
 from proxy.call import Call
 from proxy.outcome import Outcome
 from proxy.record import Attempt, Record
-from proxy.routing import Leaf
 from proxy.streaming import Stream
+from proxy.targets import Leaf
 from proxy.upstream import Reply
 
 EMPTY = (204, 205, 304)  # statuses whose answer has no body
@@ -30,16 +30,20 @@ UNDERSTOOD = 64 * 1024  # bytes of an error answer that are looked into
 HARMLESS = {"x-content-type-options": "nosniff", "content-security-policy": "sandbox"}
 
 
-def ask(leaf: Leaf, call: Call, record: Record, tried: Attempt) -> Outcome:
+def ask(leaf: Leaf, record: Record, tried: Attempt) -> Outcome:
     """Send the call on and pass the answer back. Raises ProviderError."""
+    call = leaf.call
     if leaf.held and not leaf.held.passthrough:
         return forbidden(leaf.held.slug, call)
     wire = addressed(leaf, call)
+    consulted = caching.consult(leaf, wire, record, headers=HARMLESS)
+    if consulted.outcome is not None:
+        return consulted.outcome
     tried.host = urlsplit(wire.url).netloc
     with record.waiting():
         reply = exchange.sent(wire, leaf)
     try:
-        outcome = read(reply, leaf, record)
+        outcome = consulted.keeping(read(reply, leaf, record))
     except BaseException:
         reply.close()
         raise

@@ -4,22 +4,42 @@ A call is handed down once and its answer comes up once. Whatever happens, one r
 known and closes before the last bytes leave.
 """
 
+import time
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from django.conf import settings
+
+from configs import breaker, sticky
+from configs.tree import Target
 from keys import virtual_keys
 from keys.callers import Caller
 from keys.errors import DirectoryAway, forbidden
 from keys.virtual_keys import HeldKey
-from providers.errors import ProviderError
+from providers.errors import ProviderError, Unrenderable
 from providers.types import Problem
-from proxy import apart, body, catalogue, errors, exchange, passthrough, routing, upstream, watch
+from proxy import (
+    apart,
+    body,
+    catalogue,
+    choosing,
+    errors,
+    exchange,
+    passthrough,
+    retrying,
+    routing,
+    upstream,
+    watch,
+)
 from proxy import call as calls
-from proxy.call import MODELS, PASSTHROUGH, Call, Headers
+from proxy.call import MODELS, PASSTHROUGH, Headers
 from proxy.outcome import Outcome
-from proxy.record import Attempt, Record
-from proxy.routing import Leaf, Node, Walk
+from proxy.plan import Plan
+from proxy.record import FELL_BACK, OTHER_SECRET, RETRIED, Record
+from proxy.retrying import Patience
+from proxy.routing import Draw
+from proxy.targets import Leaf
 
 REFUSED = (401, 403)  # how a provider answers a credential it does not accept
 SCOPE = "completions.write"
@@ -33,8 +53,8 @@ def answer(caller: Caller, fn: str, dialect: str, headers: Headers) -> Outcome:
         ending.callback(watched.end)
         record = ending.enter_context(Record(caller, headers, fn, dialect, watched))
         permit(caller, fn, headers)
-        call, node = read(record, caller, fn, dialect, headers)
-        outcome = follow(routing.walk(node), call, record) if node else known_models(caller)
+        plan = read(record, caller, fn, dialect, headers)
+        outcome = follow(plan, record) if plan else known_models(caller)
         if outcome.stream:
             outcome.stream.ending = ending.pop_all()
         else:
@@ -51,7 +71,7 @@ def permit(caller: Caller, fn: str, headers: Headers) -> None:
         raise errors.LoopFound
 
 
-def read(record: Record, caller: Caller, fn: str, dialect: str, headers: Headers) -> tuple[Call, Node | None]:
+def read(record: Record, caller: Caller, fn: str, dialect: str, headers: Headers) -> Plan | None:
     """The call in the body and what it is to try; None for a list of models that names no provider.
 
     One that cannot be read is on record all the same.
@@ -62,13 +82,15 @@ def read(record: Record, caller: Caller, fn: str, dialect: str, headers: Headers
     try:
         call = calls.read(fn, dialect, headers, raw)
         record.model, record.stream = call.model, call.stream
-        query = headers.environ.get("QUERY_STRING", "")
-        node = routing.tree(caller, call, query) if fn != MODELS or routing.named(call, query) else None
+        chosen = choosing.chosen(caller, headers)
+        if chosen.slug:
+            record.follows(chosen.facts())
+        plan = Plan.of(chosen, call, caller)
     except Exception:
         record.open(raw)
         raise
-    record.open(raw, node)
-    return call, node
+    record.open(raw, plan.only if plan else None)
+    return plan
 
 
 def known_models(caller: Caller) -> Outcome:
@@ -77,26 +99,93 @@ def known_models(caller: Caller) -> Outcome:
     return Outcome(200, listed, bodies={"response": listed})
 
 
-def follow(walk: Walk, call: Call, record: Record) -> Outcome:
-    """Try the leaves the walk names, telling it what came of each, until it says which outcome counts."""
-    leaf = next(walk)
+def follow(plan: Plan, record: Record) -> Outcome:
+    """Try the targets the walk names, telling it what came of each, until it says which outcome counts."""
+    if isinstance(root := plan.tree.root, Target):  # as nearly always: there is no way to find
+        return served(root, plan, record)
+    walk = routing.walk(root, plan.asking(record.skipped))
+    asked, outcome = next(walk), None
     while True:
+        if isinstance(asked, Draw):
+            came: Outcome | int = remembered(asked, plan)
+        else:
+            if outcome is not None:
+                record.leaves(FELL_BACK)
+                outcome.leave()
+            came = outcome = served(asked, plan, record)
         try:
-            leaf = walk.send(served(leaf, call, record))
+            asked = walk.send(came)
         except StopIteration as end:
-            outcome: Outcome = end.value
-            return outcome
+            counts: Outcome = end.value
+            return counts
 
 
-def served(leaf: Leaf, call: Call, record: Record) -> Outcome:
-    """What came of the leaf. Where the provider refuses its credential, the key's other one is tried too.
+def remembered(draw: Draw, plan: Plan) -> int:
+    """The target that a sticky load balancer gives this caller."""
+    who = sticky.identifier(
+        draw.sticky, plan.caller.id, plan.facts().metadata, plan.call.body, plan.call.headers
+    )
+    return sticky.remembered(plan.lasting_place(draw.path), who, draw.among, draw.sticky.ttl)
+
+
+def served(target: Target, plan: Plan, record: Record) -> Outcome:
+    """What came of a target, asked as often as its retry allows; with the headers every answer carries."""
+    try:
+        leaf = plan.leaf(target)
+    except ProviderError as error:
+        return unserved(target, error, record)
+    except errors.InvalidRequest as error:
+        if plan.tree.leaves == 1 or not target.asked:
+            raise
+        return unserved(target, Unrenderable(str(error.detail)), record)  # another may still serve
+    outcome, record.retry_count = persistently(leaf, record) if leaf.retry else (once(leaf, record), 0)
+    if not outcome.unasked:
+        outcome.headers = {**outcome.headers, **told(leaf.path, leaf.provider.slug, record)}
+        if target.breaker:
+            breaker.note(plan.place(target.path), target.breaker, outcome.status)
+    outcome.is_late = plan.tree.leaves > 1 and time.monotonic() >= over_at(record)
+    return outcome
+
+
+def unserved(target: Target, error: ProviderError, record: Record) -> Outcome:
+    """A target that cannot be asked at all."""
+    tried = record.tries(target.path, target.provider, None, "")
+    outcome, record.retry_count = exchange.failed(error, target.provider), 0
+    record.tells(tried, outcome.status, outcome.problem)
+    if not outcome.unasked:
+        outcome.headers = told(target.path, target.provider, record)
+    return outcome
+
+
+def persistently(leaf: Leaf, record: Record) -> tuple[Outcome, int]:
+    """What came of the leaf in the end, and what the client is told of its retries."""
+    assert leaf.retry is not None
+    patience = Patience(leaf.retry, over_at(record))
+    outcome = once(leaf, record)
+    while (seconds := patience.wait(outcome)) is not None:
+        record.leaves(RETRIED)
+        outcome.leave()
+        with record.waiting():
+            retrying.sleep(seconds)
+        outcome = once(leaf, record, retries=patience.retries, waited=seconds)
+    return outcome, patience.count
+
+
+def over_at(record: Record) -> float:
+    """When (time.monotonic) the whole call has to be over."""
+    return record.watched.began + float(settings.WHOLE_CALL_SECONDS)
+
+
+def once(leaf: Leaf, record: Record, retries: int = 0, waited: float = 0) -> Outcome:
+    """What came of one try. Where the provider refuses its credential, the key's other one is tried too.
 
     It is an attempt of its own, and what came of that counts, unless it is refused as well.
     """
-    outcome = attempt(leaf, call, record)
+    outcome = attempt(leaf, record, retries, waited)
     if not is_refusal(outcome) or (other := with_other_credential(leaf)) is None:
         return outcome
-    again = attempt(other, call, record)
+    record.leaves(OTHER_SECRET)
+    again = attempt(other, record, retries, 0)
     return outcome if is_refusal(again) else again
 
 
@@ -131,21 +220,20 @@ def known_now(held: HeldKey) -> HeldKey | None:
     return now
 
 
-def attempt(leaf: Leaf, call: Call, record: Record) -> Outcome:
-    """Ask the leaf's provider; every failure is an outcome, which carries the headers of §1.5."""
+def attempt(leaf: Leaf, record: Record, retries: int, waited: float) -> Outcome:
+    """Ask the leaf's provider; every failure is an outcome."""
     tried = record.tries(leaf.path, leaf.provider.slug, leaf.held, leaf.model)
     tried.previous_secret = leaf.held is not None and leaf.credential is leaf.held.previous
+    tried.retries, tried.waited_ms = retries, waited * 1000
     try:
-        ask = passthrough.ask if call.fn == PASSTHROUGH else exchange.ask
-        outcome = expired(leaf) or ask(leaf, call, record, tried)
+        ask = passthrough.ask if leaf.call.fn == PASSTHROUGH else exchange.ask
+        outcome = expired(leaf) or ask(leaf, record, tried)
     except ProviderError as error:
         outcome = exchange.failed(error, leaf.provider.slug)
     except BaseException as raised:
         record.tells(tried, 0, Problem(str(raised) or type(raised).__name__))
         raise
     record.tells(tried, outcome.status, outcome.problem)
-    if not outcome.unasked:
-        outcome.headers = {**outcome.headers, **told(tried, record)}
     return outcome
 
 
@@ -158,12 +246,12 @@ def expired(leaf: Leaf) -> Outcome | None:
     return Outcome(401, errors.dump(errors.envelope(problem)), problem=problem, verdict="refused")
 
 
-def told(tried: Attempt, record: Record) -> dict[str, str]:
-    """The headers every answer of a leaf carries."""
+def told(path: str, provider: str, record: Record) -> dict[str, str]:
+    """The headers every answer of a target carries."""
     return {
-        "x-portkey-last-used-option-index": tried.path,
-        "x-portkey-cache-status": "DISABLED",
+        "x-portkey-last-used-option-index": path,
+        "x-portkey-cache-status": record.cache_status,
         errors.TRACE_HEADER: record.trace.id,
-        "x-portkey-retry-attempt-count": str(tried.retries),
-        "x-portkey-provider": tried.provider,
+        "x-portkey-retry-attempt-count": str(record.retry_count),
+        "x-portkey-provider": provider,
     }

@@ -5,7 +5,7 @@ client, so that an answer a client holds is always on record.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from types import TracebackType
@@ -22,10 +22,12 @@ from proxy import call as calls
 from proxy.apart_child import Bytes
 from proxy.call import Headers
 from proxy.errors import TRACE, NoRoom
-from proxy.routing import Leaf
+from proxy.targets import Leaf
 from proxy.watch import Stopping, Watched
 
 NO_READING = Reading()
+RETRIED, FELL_BACK, OTHER_SECRET = "retried", "fell back", "other secret"
+RESCUES = {RETRIED, FELL_BACK}
 
 
 @dataclass(slots=True)
@@ -42,8 +44,10 @@ class Attempt:
     started_ms: float = 0
     first_byte_ms: float = 0  # since the leaf was tried, as `ms`
     ms: float = 0
-    retries: int = 0
+    retries: int = 0  # which retry of its target it is; 0: the first try
+    waited_ms: float = 0  # before it
     error: str = ""
+    left: str = ""  # why it was not the last word: one of LEFT
     previous_secret: bool = False  # made with the secret before, since the present one was refused
 
 
@@ -83,6 +87,11 @@ class Record(AbstractContextManager["Record"]):
         self.held: HeldKey | None = None
         self.first_byte_ms = 0.0
         self.upstream_ms = 0.0
+        self.retry_count = 0
+        self.skipped: list[str] = []  # targets that a breaker left out
+        self.cache_status = "DISABLED"
+        self.cache_age: float | None = None
+        self.cache_similarity: float | None = None
         self.opened = self.closed = False
 
     def open(self, raw: Bytes | None, leaf: Leaf | None = None) -> None:
@@ -98,6 +107,10 @@ class Record(AbstractContextManager["Record"]):
             raise NoRoom from None
         self.opened = True
 
+    def follows(self, config: Mapping[str, str]) -> None:
+        """The call follows this config."""
+        self.facts |= config
+
     def tries(self, path: str, provider: str, held: HeldKey | None, model: str) -> Attempt:
         """A leaf is about to be tried."""
         slug = held.slug if held else ""
@@ -105,6 +118,11 @@ class Record(AbstractContextManager["Record"]):
         tried = Attempt(path, provider, slug, model, started_ms=self.elapsed())
         self.attempts.append(tried)
         return tried
+
+    def leaves(self, why: str) -> None:
+        """What was tried last is not the last word."""
+        if self.attempts:
+            self.attempts[-1].left = why
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
@@ -153,7 +171,7 @@ class Record(AbstractContextManager["Record"]):
             last.ms = round(total - last.started_ms, 3)
         if last and outcome not in {"finished", "refused"}:
             last.outcome, last.error = outcome, last.error or (problem.message if problem else "")
-        facts = {
+        facts: dict[str, Any] = {
             "outcome": outcome,
             "status": status,
             "provider": last.provider if last else "",
@@ -162,9 +180,9 @@ class Record(AbstractContextManager["Record"]):
             "model_answered": reading.model,
             "finish": reading.finish,
             "attempts": self.attempts,
-            "retry_count": last.retries if last else 0,
+            "retry_count": self.retry_count,
             "option_index": last.path if last else "",
-            "cache_status": "DISABLED",
+            "cache_status": self.cache_status,
             "usage": reading.usage,
             "partial": reading.partial,
             "ignored": self.ignored,
@@ -175,6 +193,12 @@ class Record(AbstractContextManager["Record"]):
         }
         if reading.models:
             facts["models"] = reading.models
+        if self.cache_age is not None:
+            facts |= {"cache_age": self.cache_age, "cache_similarity": self.cache_similarity}
+        if self.skipped:
+            facts["skipped"] = self.skipped
+        if len(self.attempts) > 1 and 200 <= status < 300:
+            facts["rescued"] = outcome == "finished" and any(each.left in RESCUES for each in self.attempts)
         return facts
 
     def __exit__(

@@ -1,139 +1,136 @@
-"""From a call to the leaves to try, in order. No I/O: `walk` is a generator that is told what came of each.
+"""From a config's tree to the targets to try, in order. No I/O: `walk` is a generator that is told what came.
 
-A call without a config is a tree of one leaf. Which virtual key serves it goes by Portkey's precedence:
-`x-portkey-provider: @slug`, `x-portkey-virtual-key`, `@slug/` before the model's name in the body, then in
-the path or the query, then a plain provider id with the client's own credential.
+It yields a target and is sent its outcome; where a load balancer is sticky it yields a Draw and is sent the
+index of the target. Strategies nest by `yield from`, to any depth. A call without a config is a tree of one
+target.
 """
 
-from collections.abc import Generator
+import random
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
-from keys import virtual_keys
-from keys.authentication import client_credential
-from keys.callers import Caller
-from keys.virtual_keys import HeldKey
-from providers.catalog import PROVIDERS
-from providers.types import Credential, Provider
-from proxy import addresses, paths, slugs
-from proxy.call import Call, Headers
+from configs.conditions import Facts, UnknownOperator
+from configs.tree import Conditional, Fallback, LoadBalance, Node, Single, Sticky, Strategy, Target
 from proxy.errors import InvalidRequest
 from proxy.outcome import Outcome
 
 
 @dataclass(frozen=True, slots=True)
-class Leaf:
-    """One provider to call, with one credential."""
+class Draw:
+    """A choice that is to be the same for the same caller. `among`: the targets' indexes and weights."""
 
     path: str
-    provider: Provider
-    credential: Credential
-    model: str
-    held: HeldKey | None = None
-    named_by_client: bool = False  # the host came with the request, so it must be public
-    timeout: float | None = None
-    forward: tuple[str, ...] = field(default=())
+    sticky: Sticky
+    among: tuple[tuple[int, float], ...]
 
 
-Node = Leaf
-Walk = Generator[Leaf, Outcome, Outcome]
+@dataclass(slots=True)
+class Asking:
+    """What routing may know of a call.
+
+    `facts`: for conditions. `is_open`: whether a target is left alone because it failed; such ones come to
+    be in `skipped`. `chance`: a number from 0 up to 1.
+    """
+
+    facts: Callable[[], Facts]
+    is_open: Callable[[Target], bool] | None = None
+    chance: Callable[[], float] = random.random
+    skipped: list[str] = field(default_factory=list)
 
 
-def walk(node: Node) -> Walk:
-    """Yields the leaves to try, is told what came of each, returns the outcome that counts."""
-    return (yield node)
+Walk: TypeAlias = Generator[Target | Draw, Outcome | int, Outcome]
+Indexed: TypeAlias = list[tuple[int, Node]]
 
 
-def tree(caller: Caller, call: Call, query: str) -> Node:
-    """What this call is to try. Raises InvalidRequest for a provider or virtual key that is not there."""
-    slug, model = chosen(call, query)
-    if slug:
-        return stored(caller, call, slug, model)
-    return own(call, model)
+def walk(node: Node, asking: Asking) -> Walk:
+    """Yields the targets to try, is told what came of each, returns the outcome that counts.
+
+    Raises InvalidRequest where a condition leads nowhere.
+    """
+    match node:
+        case Target():
+            outcome = yield node
+            assert isinstance(outcome, Outcome)
+            return outcome
+        case Fallback():
+            return (yield from fallback(node, asking))
+        case LoadBalance():
+            return (yield from balanced(node, asking))
+        case Conditional():
+            return (yield from walk(routed(node, asking.facts()), asking))
+        case Single():
+            return (yield from walk(closed(node, asking)[0][1], asking))
 
 
-def named(call: Call, query: str) -> bool:
-    """Whether a list of models is asked of a provider, and not of the gateway."""
-    if call.headers.get("x-portkey-fetch-integrated-models", "").lower() == "true":
-        return False
-    headers = ("x-portkey-provider", "x-portkey-virtual-key")
-    return any(call.headers.get(name) for name in headers) or bool(slugs.in_query(query)[0])
+def fallback(node: Fallback, asking: Asking) -> Walk:
+    """One after the other, as long as what comes is something to fall back from."""
+    targets = closed(node, asking)
+    for _, target in targets[:-1]:
+        outcome = yield from walk(target, asking)
+        if outcome.is_final or not falls(node, outcome.status):
+            return outcome
+    return (yield from walk(targets[-1][1], asking))
 
 
-def chosen(call: Call, query: str) -> tuple[str, str]:
-    """The virtual key's slug, "" if the client brings its own credential; and the model's bare name."""
-    in_body, model = slugs.split(call.model)
-    named = call.headers.get("x-portkey-provider", "")
-    if named.startswith("@"):
-        return named[1:].partition("/")[0], model
-    if held := call.headers.get("x-portkey-virtual-key", ""):
-        return held, model
-    return in_body or in_address(call, query), model
+def falls(node: Fallback, status: int) -> bool:
+    """Whether after an answer of this status the next target is tried."""
+    return not 200 <= status < 300 if node.codes is None else status in node.codes
 
 
-def in_address(call: Call, query: str) -> str:
-    """The slug before a model in the address: in the query, and in a path that goes on."""
-    return paths.named(call.headers.environ)[0] if call.path else slugs.in_query(query)[0]
+def balanced(node: LoadBalance, asking: Asking) -> Walk:
+    among = tuple((index, node.weights[index]) for index, _ in closed(node, asking))
+    if not any(weight for _, weight in among):  # those that are left have no weight
+        among = tuple((index, weight) for index, weight in enumerate(node.weights) if weight)
+    if node.sticky is None:
+        index = drawn(among, asking.chance())
+    else:
+        told = yield Draw(node.path, node.sticky, among)
+        assert isinstance(told, int)
+        index = told
+    return (yield from walk(node.targets[index], asking))
 
 
-def stored(caller: Caller, call: Call, slug: str, model: str) -> Leaf:
-    """The leaf of a virtual key. Its credential goes to no host that came with the request."""
-    if "x-portkey-custom-host" in call.headers:
-        raise InvalidRequest("x-portkey-custom-host cannot be used with a virtual key.")
-    held = virtual_keys.find(caller.workspace_id or "", slug)
-    if held is None:
-        raise InvalidRequest(f"Following keys are not valid: {slug}")
-    return Leaf(
-        path="config",
-        provider=PROVIDERS[held.provider],
-        credential=held.credential,
-        model=model,
-        held=held,
-        timeout=call.timeout,
-        forward=call.forward,
-    )
+def drawn(among: tuple[tuple[int, float], ...], chance: float) -> int:
+    """One of the indexes, each as often as its weight says."""
+    left = chance * sum(weight for _, weight in among)
+    for index, weight in among:
+        left -= weight
+        if left < 0:
+            return index
+    return next(index for index, weight in reversed(among) if weight)
 
 
-def own(call: Call, model: str) -> Leaf:
-    """The leaf of a provider named by its id, called with the client's own credential."""
-    named = call.headers.get("x-portkey-provider", "")
-    if not named:
-        raise InvalidRequest("Either x-portkey-config or x-portkey-provider header is required")
-    if named not in PROVIDERS:
-        raise InvalidRequest("Invalid provider passed")
-    provider = PROVIDERS[named]
-    secret = client_credential(call.headers.environ, named)
-    if not secret:
-        raise InvalidRequest(
-            f"x-portkey-provider: {named} needs {named}'s key in Authorization, "
-            "with the gateway's in x-portkey-api-key, or a virtual key (x-portkey-virtual-key)."
-        )
-    host = custom_host(call.headers)
-    return Leaf(
-        path="config",
-        provider=provider,
-        credential=Credential(secret, settings(provider, call.headers), host),
-        model=model,
-        named_by_client=bool(host),
-        timeout=call.timeout,
-        forward=call.forward,
-    )
-
-
-def custom_host(headers: Headers) -> str:
-    """The base URL the client asks for, checked by its syntax; its addresses are checked on connecting."""
-    given = headers.get("x-portkey-custom-host", "")
-    if not given:
-        return ""
+def routed(node: Conditional, facts: Facts) -> Node:
+    """The target of the first condition that holds, else the default. Raises InvalidRequest."""
+    if node.conditions is None:
+        raise InvalidRequest("No conditions passed in the query router")
     try:
-        return addresses.custom_host(given)
-    except ValueError:
-        raise InvalidRequest("Invalid custom host") from None
+        name = next((then for query, then in node.conditions if query.holds(facts)), node.default)
+    except UnknownOperator as error:
+        raise InvalidRequest(str(error)) from None
+    if not name:
+        raise InvalidRequest("Query router did not resolve to any valid target")
+    for target in node.targets:
+        if target.name == name:
+            return target
+    raise InvalidRequest(f"Invalid target name found in the query router: {name}")
 
 
-def settings(provider: Provider, headers: Headers) -> dict[str, str]:
-    """The provider's settings from `x-portkey-…` headers. They never meet a stored credential."""
-    found = {}
-    for setting in provider.settings:
-        if value := headers.get("x-portkey-" + setting.name.replace("_", "-")):
-            found[setting.name] = value
-    return found
+def closed(node: Strategy, asking: Asking) -> Indexed:
+    """The targets that are not left alone, with their places; all of them if every one is."""
+    targets = list(enumerate(node.targets))
+    if asking.is_open is None:
+        return targets
+    left_alone = [is_open(target, asking.is_open) for target in node.targets]
+    if all(left_alone) or not any(left_alone):
+        return targets
+    asking.skipped.extend(node.targets[index].path for index, gone in enumerate(left_alone) if gone)
+    return [each for each, gone in zip(targets, left_alone, strict=True) if not gone]
+
+
+def is_open(node: Node, of: Callable[[Target], bool]) -> bool:
+    """Whether a target is left alone, or all of a strategy's."""
+    if isinstance(node, Target):
+        return node.breaker is not None and of(node)
+    return all(is_open(each, of) for each in node.targets)

@@ -17,6 +17,7 @@ from proxy.record import Record, cap
 from proxy.upstream import Reply
 
 STOPPING = Problem("The gateway is shutting down; the answer is incomplete.", "interrupted")
+BROKEN = "incomplete_response"
 HELD = 16 * 1024 * 1024  # bytes held back at most
 
 
@@ -120,6 +121,10 @@ class Stream:
             kept["sent"] = self.sent
         return kept
 
+    def leave(self) -> None:
+        """It is not what the client gets: the call goes on without it."""
+        self.reply.close()
+
     def close(self) -> None:
         """End the call: WSGI calls this when all was sent, when a write failed, or when the client left."""
         thrown = self.record.watched.thrown
@@ -132,4 +137,4 @@ class Stream:
 
 
 def broken(slug: str) -> Problem:
-    return Problem(f"{slug} error: the answer broke off before its end.", "incomplete_response")
+    return Problem(f"{slug} error: the answer broke off before its end.", BROKEN)

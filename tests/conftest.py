@@ -13,12 +13,14 @@ from django.test import TransactionTestCase
 from pytest_django import Settings
 
 from audit import append_only
+from configs.breaker import BREAKERS
 from keys import directory
 from keys.creation import create_api_key, create_virtual_key
 from keys.models import ApiKey, VirtualKey, Workspace
 from logs.keeping import guard
 from logs.reader import Journal
-from tests import servers
+from shared_state import link
+from tests import redis_server, servers
 from tests.own_provider import OwnProvider
 
 Rows = Callable[[], list[dict[str, Any]]]
@@ -46,6 +48,31 @@ def gatehouse(yard: servers.Yard, kind: servers.Kind) -> Iterator[servers.Gateho
         yield gatehouse
         log = gatehouse.log.read_text()
         assert "Traceback" not in log, log[-8000:]
+
+
+@pytest.fixture(scope="session")
+def lasting_redis() -> Iterator[redis_server.Own | redis_server.Given]:
+    """The server behind `redis`, which many tests use."""
+    with redis_server.running() as server:
+        yield server
+
+
+@pytest.fixture
+def redis(
+    lasting_redis: redis_server.Own | redis_server.Given, settings: Settings
+) -> Iterator[redis_server.Own | redis_server.Given]:
+    """A Redis, named by REDIS_URL. A test may stop it; what it writes there is under names of its own."""
+    settings.REDIS_URL = lasting_redis.url
+    forget_shared_state()
+    yield lasting_redis
+    lasting_redis.start()
+    forget_shared_state()
+
+
+def forget_shared_state() -> None:
+    """What this process knows of it, and the thread that learns more."""
+    link.forget()
+    BREAKERS.forget()
 
 
 @pytest.fixture

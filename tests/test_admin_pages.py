@@ -5,6 +5,7 @@ a secret. A page whose address has a place that nothing here can fill fails `tes
 """
 
 import html
+import json
 import re
 import uuid
 import zlib
@@ -27,6 +28,9 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from audit.models import AuditEvent
+from cache.models import SemanticCache
+from configs.creation import change_config, create_config
+from configs.models import Config
 from gateway_site.models import Tries
 from keys.changes import changing
 from keys.creation import create_api_key, create_virtual_key, rotate_api_key
@@ -162,6 +166,8 @@ def world(tmp_path: Path, settings: Settings) -> World:
         integration,
     ]
     rows += [rotated, Change.objects.all()[0], a_call(), price, pause]
+    rows.append(a_config(workspace))
+    rows.append(SemanticCache.objects.create(workspace=workspace, virtual_key=virtual_key))
     key.refresh_from_db()
     hidden = {
         "the secret": SECRET,
@@ -194,6 +200,13 @@ def organisations_key() -> tuple[ApiKey, str]:
     with changing(key):
         key.save()
     return key, token
+
+
+def a_config(workspace: Workspace) -> Config:
+    """A config that has been changed, so that it has versions."""
+    config = create_config(workspace, SEEN, json.dumps({"provider": f"@{SEEN}"}))
+    targets = [{"provider": f"@{SEEN}", "weight": 1}, {"provider": "@b"}]
+    return change_config(config, text=json.dumps({"strategy": {"mode": "loadbalance"}, "targets": targets}))
 
 
 def a_call() -> RequestLog:

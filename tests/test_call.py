@@ -11,7 +11,7 @@ from rest_framework.exceptions import ParseError
 
 from proxy import body, call, watch
 from proxy.call import Headers
-from proxy.errors import BodyTooLarge, InvalidRequest, NotBuilt
+from proxy.errors import BodyTooLarge, InvalidRequest
 
 OWN = "019a0000-0000-7000-8000-00000000abcd"
 
@@ -30,9 +30,8 @@ def test_headers_are_found_by_their_lower_case_names():
 
 
 @pytest.mark.parametrize("model", [None, "", "portkey-default"])
-def test_a_call_without_a_model_is_refused(model):
-    with pytest.raises(InvalidRequest, match="No model"):
-        read({"model": model, "messages": []})
+def test_a_call_without_a_model_names_none(model):
+    assert read({"model": model, "messages": []}).model == ""
 
 
 def test_a_model_that_is_no_text_is_refused():
@@ -43,11 +42,6 @@ def test_a_model_that_is_no_text_is_refused():
 def test_a_body_of_another_type_is_refused():
     with pytest.raises(InvalidRequest, match="Invalid content type passed"):
         read({"model": "m"}, content_type="text/plain")
-
-
-def test_an_inline_config_is_not_ignored_in_silence():
-    with pytest.raises(NotBuilt):
-        read({"model": "m"}, x_portkey_config="{}")
 
 
 @pytest.mark.parametrize(

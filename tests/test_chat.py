@@ -200,6 +200,13 @@ def test_a_redirect_is_not_followed_and_not_handed_on(ask, provider):
     assert len(provider.calls) == 1
 
 
+@pytest.mark.parametrize("model", [None, "", "portkey-default"])
+def test_a_call_without_a_model_is_refused(ask, model):
+    answer = ask({"model": model})
+    assert answer.status_code == 400
+    assert answer.json()["message"] == "No model was given: set `model` in the body."
+
+
 def test_a_provider_that_cannot_be_reached_is_an_answer_with_all_headers(ask, provider, rows):
     provider.post(OPENAI, body=ConnectionRefusedError(111, "Connection refused"))
     answer = ask()

@@ -49,6 +49,7 @@ PATHS = [
     f"/{version}/{segment}{rest}"
     for version in ("v1", "v2")
     for segment in MANAGEMENT
+    if segment != "configs"
     for rest in ("", "/", "/a/b")
 ]
 
@@ -61,13 +62,13 @@ def test_what_is_not_built_says_so_to_who_has_a_key(path: str, client: Client, t
 
 @pytest.mark.parametrize("method", METHODS)
 def test_whatever_the_method(method: str, client: Client, token: str) -> None:
-    answer = getattr(client, method)("/v1/configs", headers={"authorization": f"Bearer {token}"})
+    answer = getattr(client, method)("/v1/prompts", headers={"authorization": f"Bearer {token}"})
     assert answer.status_code == 501
 
 
 @pytest.mark.parametrize("method", [*METHODS, "trace"])
 def test_nobody_without_a_key_learns_what_is_built(method: str, client: Client, db: None) -> None:
-    answer = getattr(client, method)("/v1/configs")
+    answer = getattr(client, method)("/v1/prompts")
     assert answer.status_code == 401
     assert answer["www-authenticate"].startswith("Bearer")
     if method != "head":
@@ -75,16 +76,16 @@ def test_nobody_without_a_key_learns_what_is_built(method: str, client: Client, 
 
 
 def test_a_method_nobody_knows_is_refused_in_the_envelope(client: Client, token: str) -> None:
-    answer = client.generic("BREW", "/v1/configs", headers={"x-portkey-api-key": token})
+    answer = client.generic("BREW", "/v1/prompts", headers={"x-portkey-api-key": token})
     told(answer, 405, "AB01")
 
 
-@pytest.mark.parametrize("path", ["/v1/configs/\n", "/v1/configs/a\nb", "/v2/logs/\r\n/x", "/v1/prompts/@/é"])
+@pytest.mark.parametrize("path", ["/v1/prompts/\n", "/v1/prompts/a\nb", "/v2/logs/\r\n/x", "/v1/prompts/@/é"])
 def test_no_odd_character_leads_past_it(path: str) -> None:
     assert view_of(path) is Unbuilt
 
 
-@pytest.mark.parametrize("path", ["/v1/configsx", "/v3/configs", "/v1/chat/configs"])
+@pytest.mark.parametrize("path", ["/v1/promptsx", "/v3/configs", "/v1/chat/configs"])
 def test_other_paths_are_others(path: str) -> None:
     assert view_of(path) is not Unbuilt
 
@@ -98,10 +99,10 @@ def view_of(path: str) -> object:
 
 def test_the_trace_id_is_the_clients_or_a_new_one(client: Client, token: str) -> None:
     key = {"x-portkey-api-key": token}
-    named = client.get("/v1/configs", headers=key | {"x-portkey-trace-id": "theirs"})
+    named = client.get("/v1/prompts", headers=key | {"x-portkey-trace-id": "theirs"})
     assert named["x-portkey-trace-id"] == "theirs"
     for headers in (key, key | {"x-portkey-trace-id": ""}):
-        assert uuid.UUID(client.get("/v1/configs", headers=headers)["x-portkey-trace-id"]).version == 7
+        assert uuid.UUID(client.get("/v1/prompts", headers=headers)["x-portkey-trace-id"]).version == 7
 
 
 class Things(ManagementView):

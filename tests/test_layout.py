@@ -1,6 +1,7 @@
 """Imports go one way: a package knows only what stands to its right in docs/decisions and CONTRIBUTING.
 
-gateway_site → proxy → logs, configs, limits … → keys, prices → audit → providers → the standard library
+gateway_site → proxy → logs, configs, cache → keys, prices → audit, shared_state → providers → the standard
+library
 """
 
 import ast
@@ -14,16 +15,19 @@ ROOT = Path(__file__).resolve().parent.parent
 STANDARD = set(sys.stdlib_module_names)
 
 BELOW_AUDIT = {"providers"}
-BELOW_KEYS = BELOW_AUDIT | {"audit"}
+BELOW_KEYS = BELOW_AUDIT | {"audit", "shared_state"}
 BELOW_LOGS = BELOW_KEYS | {"keys", "prices"}
-BELOW_PROXY = BELOW_LOGS | {"logs"}
+BELOW_PROXY = BELOW_LOGS | {"logs", "configs", "cache"}
 MAY_IMPORT = {
     "gateway_site": BELOW_PROXY | {"proxy", "sandbox"},
     "proxy": BELOW_PROXY,
     "logs": BELOW_LOGS,
+    "configs": BELOW_LOGS,
+    "cache": BELOW_LOGS,
     "keys": BELOW_KEYS,
     "prices": BELOW_KEYS,
     "audit": BELOW_AUDIT,
+    "shared_state": BELOW_AUDIT,
     "providers": set(),
     "sandbox": set(),
     "bench": BELOW_PROXY | {"proxy", "sandbox", "gateway_site"},  # measures the whole

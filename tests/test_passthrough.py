@@ -329,7 +329,7 @@ def test_the_old_prefix_of_pass_through_is_cut(ask, provider):
     assert ask("POST", "/v1/proxy/threads", b"{}").json() == {"id": "t"}
 
 
-@pytest.mark.parametrize("path", ["/v1/proxy/configs", "/v1/v1/virtual-keys", "/v1//logs/x", "/v1/%63onfigs"])
+@pytest.mark.parametrize("path", ["/v1/proxy/prompts", "/v1/v1/virtual-keys", "/v1//logs/x", "/v1/%70rompts"])
 def test_no_form_of_a_management_path_goes_to_a_provider(ask, provider, path):
     assert ask("GET", path).status_code == 501
     assert len(provider.calls) == 0

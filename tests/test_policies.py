@@ -10,6 +10,7 @@ from providers.catalog import PROVIDERS
 from tests.own_provider import listening, whole
 from tests.servers import CHAT, ROOT, question
 
+BUILT = {"configs"}  # of the management API; to the key of the tests it says that its scopes do not reach
 DATA, MANAGEMENT, ADMIN, SANDBOX, OPEN = "data", "management", "admin", "sandbox", "open"
 
 # Every route there is. Data: an API key with its scope, errors in the data plane's envelope. Management: any
@@ -20,6 +21,8 @@ POLICIES = {
     r"v1/embeddings": DATA,
     r"v1/models": DATA,
     r"^v1/[\s\S]+\Z": DATA,  # whatever passes through
+    r"^v[12]/configs/": MANAGEMENT,
+    r"^v[12]/configs/?\Z": MANAGEMENT,
     r"^v[12]/(?:": MANAGEMENT,
     r"admin/": ADMIN,
     r"admin": OPEN,  # a redirect
@@ -161,7 +164,7 @@ def test_the_management_api_never_goes_to_a_provider(gatehouse, own, segment):
         for path in (f"/{version}/{segment}", f"/{version}/{segment}/", f"/{version}/{segment}/a/b?c=d"):
             for method in ("GET", "POST", "PUT", "DELETE"):
                 answer = gatehouse.ask(question(), method=method, path=path, virtual_key="openai-own")
-                assert answer.status == 501, (method, path)
+                assert answer.status in ((403, 404, 405, 501) if segment in BUILT else (501,)), (method, path)
                 assert well_told(answer)
                 assert is_of_management(answer)
     assert len(own.exchanges) == before

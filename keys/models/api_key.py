@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from keys import scopes, tokens
 from keys.models.base import Row, Used, by_beginning, by_end_of_transition
-from keys.models.workspace import Workspace
+from keys.models.workspace import Workspace, unfit_default
 
 
 class KeyType(models.TextChoices):
@@ -57,7 +57,14 @@ class ApiKey(Row):
     previous_until = models.DateTimeField(null=True, editable=False)
     hint = models.CharField("key", max_length=16, editable=False)
     scopes = models.JSONField(default=default_scopes)
-    default_config = models.CharField(max_length=255, blank=True, help_text="A config's slug.")
+    default_config = models.ForeignKey(
+        "configs.Config",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="default_of_keys",
+        help_text="Of calls that name none. Empty: the workspace's, if it has one.",
+    )
     default_metadata = models.JSONField(
         default=dict, blank=True, help_text="Added to every call; texts only."
     )
@@ -97,6 +104,8 @@ class ApiKey(Row):
         metadata = self.default_metadata
         if not isinstance(metadata, dict) or not is_texts([*metadata, *metadata.values()]):
             wrong["default_metadata"] = "An object of texts."
+        if problem := unfit_default(self.default_config, self.workspace_id):
+            wrong["default_config"] = problem
         if wrong:
             raise ValidationError(wrong)
 

@@ -1,0 +1,77 @@
+"""What workers learn of likeness from one another, where there is a Redis: a list of each partition that is
+only ever added to, and of which each worker reads what it has not seen.
+
+The list keeps about as many vectors as a worker does, and ends with the last answer it leads to.
+"""
+
+import time
+from collections.abc import Iterator
+from functools import partial
+from typing import Any, NamedTuple
+
+from cache import numbers
+from cache.vectors import MOST, Partition
+from cache.writing import Job, writer
+from shared_state import link
+
+AT_ONCE = 100  # vectors of one reading; others have their turn while the next are asked for
+
+
+class Learnt(NamedTuple):
+    """A vector, the key of the answer it leads to, and until when that is kept (seconds since 1970)."""
+
+    key: str
+    vector: Any
+    until: float
+
+
+def tell(name: str, learnt: Learnt) -> None:
+    """Have the other workers learn it. Returns at once."""
+    if link.is_configured():
+        content = learnt.vector.tobytes()
+        writer.take(Job(learnt.key, len(content), partial(write, name, learnt._replace(vector=content))))
+
+
+def write(name: str, learnt: Learnt) -> None:
+    place, seconds = link.key("cache", "like", name), max(1, int(learnt.until - time.time()))
+    facts: dict[Any, Any] = {"k": learnt.key, "v": learnt.vector, "u": int(learnt.until)}
+    try:
+        with link.use() as redis:
+            redis.xadd(place, facts, maxlen=MOST, approximate=True)
+            left: Any = redis.ttl(place)
+            if left < seconds:
+                redis.expire(place, seconds)
+    except link.Away:
+        return
+
+
+def hear(name: str, known: Partition) -> None:
+    """Put what others learnt since into what is known here."""
+    if not link.is_configured():
+        return
+    try:
+        for at, learnt in unseen(name, known):
+            known.seen = f"({at}"
+            if learnt is not None and learnt.vector.shape == (known.size,):
+                known.put(*learnt)
+    except link.Away:
+        return
+
+
+def unseen(name: str, known: Partition) -> Iterator[tuple[str, Learnt | None]]:
+    """Each with its place in the list. Raises Away."""
+    while True:
+        with link.use() as redis:
+            found: Any = redis.xrange(link.key("cache", "like", name), min=known.seen, count=AT_ONCE)
+        for at, facts in found:
+            yield at.decode(), read(facts)
+        if len(found) < AT_ONCE:
+            return
+
+
+def read(facts: dict[bytes, bytes]) -> Learnt | None:
+    """None of what another version may have written."""
+    try:
+        return Learnt(facts[b"k"].decode(), numbers.read(facts[b"v"]), float(facts[b"u"]))
+    except (KeyError, ValueError):
+        return None

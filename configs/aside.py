@@ -1,0 +1,40 @@
+"""Work without a pause in it, done in a thread of its own where gevent runs the process.
+
+Python lets its threads change every few milliseconds, gevent its greenlets only where one waits.
+"""
+
+import sys
+from collections.abc import Callable
+from functools import cache
+from typing import Any, TypeVar, cast
+
+THREADS = 2
+
+Result = TypeVar("Result")
+
+
+def aside(work: Callable[[], Result]) -> Result:
+    """What `work` gives or raises; everybody else goes on meanwhile."""
+    monkey = sys.modules.get("gevent.monkey")
+    if monkey is None or not monkey.is_module_patched("threading"):
+        return work()
+    found, failure = threads().spawn(tried, work).get()
+    if failure is not None:
+        raise failure
+    return cast(Result, found)
+
+
+def tried(work: Callable[[], Result]) -> tuple[Result | None, Exception | None]:
+    """What `work` gave or raised; gevent would print what a thread raises."""
+    try:
+        return work(), None
+    except Exception as error:  # noqa: BLE001 - raised where the result is taken
+        return None, error
+
+
+@cache
+def threads() -> Any:
+    """This process's own, made after the fork."""
+    from gevent.threadpool import ThreadPool  # only a process that gevent patched has it
+
+    return ThreadPool(THREADS)

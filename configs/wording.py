@@ -1,0 +1,201 @@
+"""A config in words, for people: conditions, what a strategy does, whom a target calls and how.
+
+Words hold what clients and admins wrote, cut where it is long; who shows them escapes them.
+"""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from configs.conditions import Comparison, Group, Query, Test
+from configs.patterns import Pattern
+from configs.tree import BreakerRule, Conditional, Fallback, LoadBalance, Node, Single, Sticky, Target
+from providers.catalog import PROVIDERS
+
+LONGEST = 200  # characters of a value
+COMPARED = {
+    "$eq": "is",
+    "$ne": "is not",
+    "$in": "is one of",
+    "$nin": "is none of",
+    "$gt": "is above",
+    "$gte": "is at least",
+    "$lt": "is below",
+    "$lte": "is at most",
+    "$regex": "matches",
+}
+TITLES = {
+    Target: "Target",
+    Single: "One target",
+    Fallback: "Fallback",
+    LoadBalance: "Load balance",
+    Conditional: "Conditions",
+}
+
+
+def cut(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+
+
+def value(told: Any) -> str:
+    """A value as JSON; a pattern between slashes."""
+    if isinstance(told, Pattern):
+        return cut(f"/{told.text}/")
+    return cut(json.dumps(told, ensure_ascii=False))
+
+
+# Conditions.
+
+
+def query(asked: Query) -> str:
+    """`metadata.plan is "paid" and params.temperature is above 1`."""
+    counted = list(until_group(asked))
+    return (
+        " and ".join(group(part) if isinstance(part, Group) else test(part) for part in counted) or "always"
+    )
+
+
+def until_group(asked: Query) -> Iterable[Test | Group]:
+    """The parts that count: a group has the last word."""
+    for part in asked.parts:
+        yield part
+        if isinstance(part, Group):
+            return
+
+
+def group(asked: Group) -> str:
+    if not asked.queries:
+        return "always" if asked.every else "never"
+    told = [query(each) for each in asked.queries]
+    return told[0] if len(told) == 1 else f"({(' and ' if asked.every else ' or ').join(told)})"
+
+
+def test(asked: Test) -> str:
+    told = [f"{COMPARED[each.operator]} {value(each.operand)}" for each in compared(asked)]
+    if asked.unknown and len(told) == len(asked.comparisons):
+        told.append(f"is asked for {asked.unknown}, which there is not")
+    return f"{cut(asked.path)} {' and '.join(told) or 'is anything'}"
+
+
+def compared(asked: Test) -> Iterable[Comparison]:
+    """The comparisons that count: a pattern has the last word."""
+    for each in asked.comparisons:
+        yield each
+        if each.operator == "$regex":
+            return
+
+
+def paths(asked: Query) -> dict[str, None]:
+    """What a query asks about, each once and in order."""
+    found: dict[str, None] = {}
+    for part in until_group(asked):
+        below = (paths(each) for each in part.queries) if isinstance(part, Group) else [{part.path: None}]
+        for each in below:
+            found |= each
+    return found
+
+
+# Strategies.
+
+
+def does(node: Node) -> str:
+    """What a strategy does with its targets; "" of a target."""
+    match node:
+        case Fallback(codes=codes):
+            return f"One after the other, until one {until(codes)}"
+        case LoadBalance(sticky=sticky):
+            return f"One of them, by weight{same(sticky) if sticky else ''}"
+        case Conditional():
+            return "The first whose condition holds"
+        case Single():
+            return "The first, and no other"
+    return ""
+
+
+def until(codes: frozenset[int] | None) -> str:
+    if codes is None:
+        return "answers with 2xx"
+    return f"answers with anything but {statuses(codes)}" if codes else "answers at all"
+
+
+def statuses(codes: Iterable[int]) -> str:
+    return ", ".join(map(str, sorted(codes)))
+
+
+def same(sticky: Sticky) -> str:
+    """By what a caller is known again."""
+    fields = "".join(f", {where}.{name}" for where, name in sticky.fields)
+    return f"; the same one for the same API key{cut(fields)} during {span(sticky.ttl)}"
+
+
+# Targets.
+
+
+def whom(target: Target) -> str:
+    """Whom a target calls."""
+    if target.virtual_key:
+        return f"@{target.virtual_key}"
+    if target.provider:
+        row = PROVIDERS.get(target.provider)
+        return row.name if row else target.provider
+    return "Whom the request names" if target.asked else "Nobody: it names no provider"
+
+
+def settings(target: Target) -> list[tuple[str, str]]:
+    """What holds for a target, each with its name, inherited or not."""
+    told = target.settings
+    rows = [
+        ("sets", parameters(told.override)),
+        ("sets unless given", parameters(told.default)),
+        ("drops", ", ".join(map(place, told.drop))),
+        ("retries", f"{told.retry.attempts} more after {statuses(told.retry.codes)}" if told.retry else ""),
+        ("heeds", "Retry-After" if told.retry and told.retry.heeds_retry_after else ""),
+        ("cache", kept(told.cache.mode, told.cache.max_age) if told.cache else ""),
+        ("time-out", span(told.timeout) if told.timeout else ""),
+        ("host", told.custom_host),
+        ("forwards", ", ".join(told.forward or ())),
+        ("strict", "" if told.strict is None else ("yes" if told.strict else "no")),
+        ("breaker", breaker(target.breaker) if target.breaker else ""),
+    ]
+    return [(name, cut(text)) for name, text in rows if text]
+
+
+def parameters(told: Any) -> str:
+    return ", ".join(f"{name} = {value(each)}" for name, each in told.items())
+
+
+def place(steps: Iterable[str | int]) -> str:
+    """`tools[*].function.strict`."""
+    told = ""
+    for step in steps:
+        told += f"[{step}]" if isinstance(step, int) or step == "*" else f".{step}"
+    return told.removeprefix(".")
+
+
+def kept(mode: str, max_age: int | None) -> str:
+    return f"{mode}, {span(max_age)}" if max_age else mode
+
+
+def breaker(rule: BreakerRule) -> str:
+    limits = []
+    if rule.failures is not None:
+        limits.append(f"{rule.failures} failures")
+    if rule.percentage is not None:
+        limits.append(f"{rule.percentage:g} % failures of {rule.least} calls or more")
+    failed = f" ({statuses(rule.codes)})" if rule.codes is not None else ""
+    return f"left alone for {span(rule.cooldown)} after {' or '.join(limits)}{failed}"
+
+
+def span(seconds: float) -> str:
+    """`90 s`, `5 min`, `2 h`, `7 d`: in the largest unit that tells it whole."""
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds // size:g} {unit}"
+    return f"{seconds * 1000:g} ms" if seconds < 1 else f"{seconds:g} s"
+
+
+def percent(share: float) -> str:
+    """`70 %`, `33.3 %`, `< 0.1 %`."""
+    if 0 < share < 0.001:
+        return "< 0.1 %"
+    return f"{round(share * 100, 1):g} %"

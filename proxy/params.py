@@ -1,0 +1,54 @@
+"""What a config makes of a call's parameters: defaults below the client's own, overrides above, drops last.
+
+Each target gets a copy of the body that came, so that targets do not see each other's overrides.
+"""
+
+from dataclasses import replace
+
+from configs.parameters import laid_over
+from configs.tree import NO_SETTINGS, Settings
+from providers.json_text import dumps
+from proxy import apart
+from proxy.call import PASSTHROUGH, Call
+
+
+def applied(call: Call, settings: Settings) -> Call:
+    """The call as it goes to a target with these settings."""
+    if settings is NO_SETTINGS:  # as of nearly every call without a config
+        return call
+    strict = call.strict and settings.strict is not False
+    if not settings.changes_body or not is_object(call):
+        return call if strict == call.strict else replace(call, strict=strict)
+    if call.fn != PASSTHROUGH and (model := only_model(settings)):
+        return replace(call, model=model, strict=strict)  # the body's bytes can stay
+    return changed(call, settings, strict=strict)
+
+
+def only_model(settings: Settings) -> str:
+    """The model, if nothing else is changed."""
+    if len(settings.override) != 1 or settings.default or settings.drop:
+        return ""
+    model = settings.override.get("model")
+    return model if isinstance(model, str) else ""
+
+
+def is_object(call: Call) -> bool:
+    """Whether the body is a JSON object, which alone has parameters."""
+    return bool(call.body) or call.raw[:64].lstrip()[:1] == b"{"
+
+
+def changed(call: Call, settings: Settings, *, strict: bool) -> Call:
+    if apart.is_large(call.raw):
+        body, raw = apart.changed(call.raw, settings)
+    else:
+        body = laid_over(call.body, settings.default, settings.override, settings.drop)
+        raw = dumps(body) if call.fn == PASSTHROUGH else b""
+    model = body.get("model")
+    return replace(
+        call,
+        body=body,
+        raw=raw,
+        model=model if isinstance(model, str) else call.model,
+        stream=bool(body.get("stream")),
+        strict=strict,
+    )

@@ -1,0 +1,387 @@
+"""Calls that follow a config, inside the process: who is asked, what comes back, what is on record."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from keys.creation import create_virtual_key
+from keys.models import ApiKey, VirtualKey, Workspace
+from proxy import retrying
+
+PATH = "/v1/chat/completions"
+OPENAI = "https://api.openai.com/v1/chat/completions"
+ANTHROPIC = "https://api.anthropic.com/v1/messages"
+SECRET = "sk-a-secret-of-the-tests"
+ANSWER = {
+    "id": "chatcmpl-1",
+    "object": "chat.completion",
+    "created": 1,
+    "model": "gpt-4o-mini-2024-07-18",
+    "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hello!"}, "finish_reason": "stop"}],
+    "usage": {"prompt_tokens": 8, "completion_tokens": 2, "total_tokens": 10},
+}
+MESSAGE = {
+    "id": "msg_1",
+    "type": "message",
+    "role": "assistant",
+    "model": "claude-haiku-4-5",
+    "content": [{"type": "text", "text": "Hello!"}],
+    "stop_reason": "end_turn",
+    "usage": {"input_tokens": 8, "output_tokens": 2},
+}
+STREAM = (
+    b'data: {"id":"c","model":"m","choices":[{"index":0,"delta":{"content":"Hello"}}]}\n\n'
+    b'data: {"id":"c","model":"m","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
+    b"data: [DONE]\n\n"
+)
+EVENTS = "text/event-stream"
+OPEN, CLAUDE = {"virtual_key": "openai"}, {"provider": "@claude"}
+HAIKU = {**CLAUDE, "override_params": {"model": "claude-haiku-4-5", "max_tokens": 64}}
+
+Ask = Callable[..., Any]
+
+
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The waits between tries, which nobody waits for."""
+    waited: list[float] = []
+    monkeypatch.setattr(retrying, "sleep", waited.append)
+    return waited
+
+
+@pytest.fixture
+def ask(client: Client, token: str, workspace: Workspace, virtual_key: VirtualKey, rows: Any) -> Ask:
+    """Ask with a config, as an app would; two virtual keys are there, `openai` and `claude`."""
+    create_virtual_key(workspace, "Claude", provider="anthropic", slug="claude", secret="sk-ant-of-the-tests")
+
+    def call(config: Any = None, body: Any = None, *, path: str = PATH, **headers: str) -> Any:
+        asked = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Hi"}]} | (body or {})
+        sent = json.dumps({name: value for name, value in asked.items() if value is not None})
+        named = {"x-portkey-api-key": token}
+        if config is not None:
+            named["x-portkey-config"] = config if isinstance(config, str) else json.dumps(config)
+        named |= {name.replace("_", "-"): value for name, value in headers.items()}
+        return client.post(path, sent, content_type="application/json", headers=named)
+
+    return call
+
+
+def fallback(*targets: Any, codes: list[int] | None = None, **more: Any) -> dict[str, Any]:
+    strategy = {"mode": "fallback"} | ({} if codes is None else {"on_status_codes": codes})
+    return {"strategy": strategy, "targets": list(targets), **more}
+
+
+def told(answer: Any) -> tuple[str, str, str, str]:
+    """What the five headers say, the trace apart."""
+    names = ("last-used-option-index", "retry-attempt-count", "provider", "cache-status")
+    return tuple(answer.headers.get(f"x-portkey-{name}") for name in names)  # type: ignore[return-value]
+
+
+def tries(row: Any) -> list[tuple[str, int, str]]:
+    return [(each["path"], each["status"], each["left"]) for each in row["attempts"]]
+
+
+def test_the_second_target_answers_where_the_first_fails(ask, provider, rows, slept):
+    """wire-examples §15: the first is asked twice, then the other in its own words."""
+    provider.post(OPENAI, json={"error": {"message": "Slow down."}}, status=429)
+    provider.post(ANTHROPIC, json=MESSAGE)
+    config = fallback({**OPEN, "retry": {"attempts": 1}}, HAIKU, codes=[429, 500])
+    answer = ask(config)
+    assert answer.status_code == 200
+    assert told(answer) == ("config.targets[1]", "0", "anthropic", "DISABLED")
+    assert answer.json()["provider"] == "anthropic"
+    assert slept == [1]
+    sent = json.loads(provider.calls[2].request.body)
+    assert (sent["model"], sent["max_tokens"]) == ("claude-haiku-4-5", 64)
+    (row,) = rows()
+    assert tries(row) == [
+        ("config.targets[0]", 429, "retried"),
+        ("config.targets[0]", 429, "fell back"),
+        ("config.targets[1]", 200, ""),
+    ]
+    assert [each["retries"] for each in row["attempts"]] == [0, 1, 0]
+    assert [each["waited_ms"] for each in row["attempts"]] == [0, 1000, 0]
+    assert (row["rescued"], row["config"], row["mode"]) == (True, "inline", "fallback")
+    assert (row["provider"], row["virtual_key"], row["option_index"]) == (
+        "anthropic",
+        "claude",
+        "config.targets[1]",
+    )
+
+
+def test_a_status_that_is_not_listed_ends_it(ask, provider):
+    provider.post(OPENAI, json={"error": {"message": "No."}}, status=400)
+    answer = ask(fallback(OPEN, HAIKU, codes=[429, 500]))
+    assert (answer.status_code, told(answer)[0]) == (400, "config.targets[0]")
+    assert len(provider.calls) == 1
+
+
+def test_where_all_fail_the_last_answer_is_the_clients(ask, provider, rows, slept):
+    """wire-examples §16."""
+    provider.post(OPENAI, json={"error": {"message": "Down."}}, status=503)
+    provider.post(
+        ANTHROPIC, json={"error": {"type": "overloaded_error", "message": "Overloaded"}}, status=503
+    )
+    answer = ask(fallback(OPEN, HAIKU, retry={"attempts": 2}))
+    assert answer.status_code == 503
+    assert told(answer) == ("config.targets[1]", "-1", "anthropic", "DISABLED")
+    error = {
+        "message": "anthropic error: Overloaded",
+        "type": "overloaded_error",
+        "param": None,
+        "code": None,
+    }
+    assert answer.json() == {"error": error, "provider": "anthropic"}
+    assert (len(provider.calls), slept) == (6, [1, 2, 1, 2])
+    (row,) = rows()
+    assert (row["outcome"], row["retry_count"], "rescued" in row) == ("failed", -1, False)
+
+
+def test_a_retry_that_succeeds_is_counted(ask, provider, rows, slept):
+    provider.post(OPENAI, json={}, status=500)
+    provider.post(OPENAI, json={}, status=502)
+    provider.post(OPENAI, json=ANSWER)
+    answer = ask({**OPEN, "retry": {"attempts": 5}})
+    assert (answer.status_code, told(answer)[:2], slept) == (200, ("config", "2"), [1, 2])
+    assert rows()[0]["rescued"] is True
+
+
+def test_a_provider_that_cannot_be_reached_is_asked_again(ask, provider, slept):
+    provider.post(OPENAI, body=ConnectionRefusedError(111, "Connection refused"))
+    provider.post(OPENAI, json=ANSWER)
+    answer = ask({**OPEN, "retry": {"attempts": 1, "on_status_codes": [429]}})
+    assert (answer.status_code, told(answer)[1]) == (200, "1")
+
+
+def test_a_stream_that_fails_before_its_first_content_falls_back(ask, provider, rows):
+    error = b'data: {"error":{"message":"Overloaded.","type":"server_error"}}\n\n'
+    provider.post(OPENAI, body=error, content_type=EVENTS)
+    provider.post(OPENAI, body=STREAM, content_type=EVENTS)
+    answer = ask(fallback(OPEN, OPEN), {"stream": True})
+    content = b"".join(answer.streaming_content)
+    answer.close()
+    assert (answer.status_code, told(answer)[0], content) == (200, "config.targets[1]", STREAM)
+    (row,) = rows()
+    assert (row["outcome"], row["rescued"]) == ("finished", True)
+
+
+def test_a_stream_that_fails_after_it_does_not(ask, provider, rows):
+    error = b'data: {"error":{"message":"Overloaded.","type":"server_error"}}\n\n'
+    provider.post(OPENAI, body=STREAM[:90] + error, content_type=EVENTS)
+    answer = ask(fallback(OPEN, OPEN), {"stream": True})
+    b"".join(answer.streaming_content)
+    answer.close()
+    assert len(provider.calls) == 1
+    assert rows()[0]["outcome"] == "failed"
+
+
+def test_a_success_can_be_fallen_back_from(ask, provider, rows):
+    provider.post(OPENAI, body=STREAM, content_type=EVENTS)
+    provider.post(OPENAI, json={"error": {"message": "No."}}, status=418)
+    answer = ask(fallback(OPEN, OPEN, codes=[200]), {"stream": True})
+    assert (answer.status_code, told(answer)[0]) == (418, "config.targets[1]")
+    assert [row["outcome"] for row in rows()] == ["failed"]
+
+
+def test_a_target_called_with_a_key_of_the_config(ask, provider, rows):
+    provider.post(OPENAI, json=ANSWER)
+    answer = ask({"provider": "openai", "api_key": "sk-theirs-0123456789", "openai_project": "p-1"})
+    sent = provider.calls[0].request.headers
+    assert (answer.status_code, told(answer)[0]) == (200, "config")
+    assert (sent["authorization"], sent["openai-project"]) == ("Bearer sk-theirs-0123456789", "p-1")
+    assert "sk-theirs" not in str(rows())
+
+
+def test_settings_are_laid_over_whom_the_request_names(ask, provider):
+    provider.post(OPENAI, json=ANSWER)
+    answer = ask(
+        {"retry": {"attempts": 1}, "override_params": {"temperature": 0}}, x_portkey_virtual_key="openai"
+    )
+    assert (answer.status_code, told(answer)[:3]) == (200, ("config", "0", "openai"))
+    assert json.loads(provider.calls[0].request.body)["temperature"] == 0
+
+
+def test_a_config_that_names_somebody_is_not_led_elsewhere_by_the_request(ask, provider):
+    provider.post(ANTHROPIC, json=MESSAGE)
+    answer = ask(HAIKU, {"model": "@openai/gpt-4o-mini"}, x_portkey_virtual_key="openai")
+    assert told(answer)[2] == "anthropic"
+
+
+def test_a_bad_slug_in_the_model_is_taken_off_where_a_config_decides(ask, provider):
+    provider.post(OPENAI, json=ANSWER)
+    ask(OPEN, {"model": "@claude/gpt-4o-mini"})
+    assert json.loads(provider.calls[0].request.body)["model"] == "gpt-4o-mini"
+
+
+def test_the_model_of_an_override_can_name_the_key(ask, provider):
+    provider.post(ANTHROPIC, json=MESSAGE)
+    target = {"override_params": {"model": "@claude/claude-haiku-4-5"}}
+    answer = ask(fallback(target, OPEN))
+    assert told(answer)[2] == "anthropic"
+    assert json.loads(provider.calls[0].request.body)["model"] == "claude-haiku-4-5"
+
+
+def test_a_target_can_pass_the_choice_to_the_request(ask, provider):
+    provider.post(ANTHROPIC, json=MESSAGE)
+    provider.post(OPENAI, json=ANSWER)
+    answer = ask(
+        fallback({"passthrough": True, "retry": {"attempts": 0}}), {"model": "@claude/claude-haiku-4-5"}
+    )
+    assert told(answer) == ("config.targets[0]", "0", "anthropic", "DISABLED")
+
+
+@pytest.mark.parametrize("model", [None, "", "portkey-default"])
+@pytest.mark.parametrize("how", ["override_params", "default_params"])
+def test_a_config_can_give_the_model(ask, provider, how, model):
+    provider.post(OPENAI, json=ANSWER)
+    if how == "default_params" and model == "":
+        return  # the client did say something
+    answer = ask({**OPEN, "retry": {"attempts": 1}, how: {"model": "gpt-5"}}, {"model": model})
+    assert answer.status_code == 200
+    assert json.loads(provider.calls[0].request.body)["model"] == "gpt-5"
+
+
+def test_without_a_model_anywhere_nobody_is_asked(ask, provider):
+    answer = ask(OPEN, {"model": None})
+    assert (answer.status_code, answer.json()["message"]) == (
+        400,
+        "No model was given: set `model` in the body.",
+    )
+
+
+def test_siblings_do_not_see_each_others_parameters(ask, provider):
+    provider.post(OPENAI, json={}, status=500)
+    provider.post(OPENAI, json=ANSWER)
+    first = {**OPEN, "override_params": {"temperature": 1, "stop": "x"}, "drop_params": ["messages[0].name"]}
+    ask(
+        fallback(first, OPEN, override_params={"seed": 7}),
+        {"messages": [{"role": "user", "content": "a", "name": "n"}]},
+    )
+    one, other = (json.loads(call.request.body) for call in provider.calls)
+    assert (one["temperature"], one["seed"], one["messages"]) == (1, 7, [{"role": "user", "content": "a"}])
+    assert ("temperature" in other, other["seed"], other["messages"][0]["name"]) == (False, 7, "n")
+
+
+def test_an_override_can_switch_streaming_on(ask, provider):
+    provider.post(OPENAI, body=STREAM, content_type=EVENTS)
+    answer = ask({**OPEN, "override_params": {"stream": True}})
+    assert b"".join(answer.streaming_content) == STREAM
+    answer.close()
+
+
+def test_conditions_read_what_the_client_sent(ask, provider):
+    """wire-examples §19."""
+    provider.post(ANTHROPIC, json=MESSAGE)
+    conditions = [
+        {"query": {"metadata.plan": {"$eq": "paid"}, "params.model": "gpt-4o-mini"}, "then": "big"},
+    ]
+    config = {
+        "strategy": {"mode": "conditional", "conditions": conditions, "default": "small"},
+        "targets": [{"name": "small", **OPEN}, {"name": "big", **HAIKU}],
+        "override_params": {"model": "x"},
+    }
+    answer = ask(config, x_portkey_metadata='{"plan": "paid"}')
+    assert told(answer)[:3] == ("config.targets[1]", "0", "anthropic")
+
+
+@pytest.mark.parametrize(
+    ("config", "status", "message"),
+    [
+        ("{", 400, "Invalid config passed. You need to pass a valid json"),
+        ("null", 400, "Invalid config passed. You need to pass a valid json"),
+        ("pc-unknown-123456", 400, "Invalid config id passed"),
+        ({}, 400, "Either x-portkey-provider needs to be passed."),
+        ([], 400, "Either x-portkey-provider needs to be passed."),
+        (7, 400, "Either x-portkey-provider needs to be passed."),
+        ({"retry": {"attempts": 1}}, 400, "Either x-portkey-provider needs to be passed."),
+        ({"provider": "@gone"}, 400, "Following keys are not valid: gone"),
+        (fallback({"virtual_key": "gone"}, OPEN, {"virtual_key": "lost"}), 400, "gone, lost"),
+        ({**OPEN, "custom_host": "https://example.com"}, 400, "Invalid config passed"),
+        (
+            {"provider": "openai", "api_key": "k", "options": []},
+            400,
+            "This version of config is not supported",
+        ),
+        ({**OPEN, "input_guardrails": ["pg-1"]}, 501, "not built"),
+        ({"provider": "openai", "retry": {"attempts": 1}}, 401, None),
+        (fallback({"targets": [], "retry": {"attempts": 1}}, OPEN), 500, "Provider  not found"),
+    ],
+)
+def test_a_config_that_cannot_be_followed_says_why(ask, provider, rows, config, status, message):
+    answer = ask(config)
+    assert answer.status_code == status, answer.content
+    assert answer.headers["x-portkey-trace-id"]
+    if message:
+        assert message in answer.json()["message"]
+    assert len(provider.calls) == 0
+    assert [row["status"] for row in rows()] == [status]
+
+
+def test_each_fault_of_a_config_is_told_with_its_place(ask):
+    """wire-examples §24."""
+    told = ask({"strategy": {"mode": "x"}, "targets": [{"provider": "openai"}]}).json()
+    assert told == {
+        "status": "failure",
+        "message": "Invalid config passed",
+        "errors": [
+            "path: strategy,mode, message: Invalid 'mode' value. Must be one of: single, loadbalance, "
+            "fallback, conditional",
+            "path: targets,0, message: Invalid configuration. It must have either 'provider' and 'api_key', "
+            "or 'strategy' and 'targets', or 'cache', or 'retry', or 'request_timeout'",
+        ],
+    }
+
+
+def test_a_target_that_offers_no_such_thing_ends_a_fallback(ask, provider):
+    answer = ask(fallback(CLAUDE, OPEN), {"input": "Hi"}, path="/v1/embeddings")
+    assert answer.status_code == 500
+    assert answer.headers["x-portkey-gateway-exception"] == "true"
+    assert "x-portkey-provider" not in answer.headers
+    assert len(provider.calls) == 0
+
+
+def test_a_call_that_passes_through_follows_a_config_too(ask, provider, slept):
+    there = "https://api.openai.com/v1/moderations"
+    provider.post(there, json={}, status=500)
+    provider.post(there, json={"results": []})
+    answer = ask(
+        {**OPEN, "retry": {"attempts": 1}, "override_params": {"input": "b"}}, path="/v1/moderations"
+    )
+    assert (answer.status_code, told(answer)[:2]) == (200, ("config", "1"))
+    assert json.loads(provider.calls[1].request.body)["input"] == "b"
+
+
+@pytest.mark.parametrize("path", ["/v1/files", "/v1/batches", "/v1/fine_tuning/jobs"])
+def test_what_one_provider_keeps_is_asked_of_one_target(ask, path):
+    answer = ask(fallback(OPEN, OPEN), path=path)
+    assert answer.status_code == 400
+    assert "Maximum one target is allowed" in answer.json()["message"]
+
+
+def test_a_key_can_forbid_any_config_but_its_own(ask, api_key: ApiKey):
+    ApiKey.objects.filter(pk=api_key.pk).update(allow_config_override=False)
+    answer = ask(OPEN)
+    assert (answer.status_code, answer.json()["message"]) == (
+        400,
+        "Cannot override default config set for this API key.",
+    )
+
+
+def test_the_time_of_the_whole_call_is_not_exceeded(ask, provider, slept, settings):
+    settings.WHOLE_CALL_SECONDS = 4
+    provider.post(OPENAI, json={}, status=500)
+    answer = ask({**OPEN, "retry": {"attempts": 5}})
+    assert (slept, told(answer)[1]) == ([1, 2], "-1")
+
+
+def test_a_large_body_is_changed_too(ask, provider):
+    provider.post(OPENAI, json=ANSWER)
+    long = [{"role": "user", "content": "x" * 600_000, "name": "n"}]
+    config = {**OPEN, "override_params": {"temperature": 0.5}, "drop_params": ["messages[*].name"]}
+    answer = ask(config, {"messages": long, "model": "m"})
+    sent = json.loads(provider.calls[0].request.body)
+    assert (answer.status_code, sent["temperature"], sent["model"]) == (200, 0.5, "m")
+    assert sent["messages"] == [{"role": "user", "content": "x" * 600_000}]

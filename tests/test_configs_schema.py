@@ -1,0 +1,614 @@
+"""What a config may say: each way of being wrong, with its words and its place; nothing else can happen."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from configs import compiling, fields, schema
+from configs.compiling import Invalid, Legacy, NotJSON, compiled, targets_of
+from configs.conditions import OPERATORS
+from configs.tree import Fallback, Target, Tree
+from providers.catalog import PROVIDERS
+
+LEAF = {"provider": "openai", "api_key": "sk-a"}
+SAFE = {"provider": "@openai"}
+RULE = (
+    "Invalid configuration. It must have either 'provider' and 'api_key', or 'strategy' and 'targets', "
+    "or 'cache', or 'retry', or 'request_timeout'"
+)
+MODE = "Invalid 'mode' value. Must be one of: single, loadbalance, fallback, conditional"
+CACHE = "Invalid 'cache.mode' value. Must be one of: simple, semantic"
+PROVIDER = f"Invalid 'provider' value. Must be one of: {', '.join(PROVIDERS)}"
+STICKY = 'hash_fields must start with "metadata.", "params.", or "headers."'
+
+
+def wrong(config: object, *, saved: bool = False) -> list[str]:
+    """The violations of a config, in the words of the answer."""
+    return [str(each) for each in schema.violations(config, saved=saved)]
+
+
+def tree(config: object, **more: bool) -> Tree:
+    return compiled(json.dumps(config), **more)
+
+
+def strategy(mode: str = "fallback", *targets: Any, **more: Any) -> dict[str, Any]:
+    return {"strategy": {"mode": mode, **more}, "targets": list(targets) or [LEAF]}
+
+
+def test_the_example_of_the_contract_is_told_word_for_word():
+    assert wrong({"strategy": {"mode": "x"}, "targets": [{"provider": "openai"}]}) == [
+        f"path: strategy,mode, message: {MODE}",
+        f"path: targets,0, message: {RULE}",
+    ]
+    assert wrong(strategy("single", {"strategy": {"mode": "y"}, "targets": [LEAF]})) == [
+        f"path: targets,0,strategy,mode, message: {MODE}"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("config", "violation"),
+    [
+        ({}, f"path: , message: {RULE}"),
+        ({"provider": "openai"}, f"path: , message: {RULE}"),
+        ({"api_key": "sk-a"}, f"path: , message: {RULE}"),
+        ({"targets": [LEAF]}, f"path: , message: {RULE}"),
+        ({"strategy": {"mode": "single"}}, f"path: , message: {RULE}"),
+        ({"override_params": {"model": "m"}}, f"path: , message: {RULE}"),
+        (strategy("fallback", LEAF, {}), f"path: targets,1, message: {RULE}"),
+        (strategy("fallback", strategy("single", LEAF, {})), f"path: targets,0,targets,1, message: {RULE}"),
+        ({"strategy": {}, "targets": [LEAF]}, f"path: strategy,mode, message: {MODE}"),
+        (strategy("Fallback"), f"path: strategy,mode, message: {MODE}"),
+        ({**LEAF, "cache": {}}, f"path: cache,mode, message: {CACHE}"),
+        ({**LEAF, "cache": {"mode": "SIMPLE"}}, f"path: cache,mode, message: {CACHE}"),
+        ({**LEAF, "cache": "simple"}, "path: cache, message: Expected object, received string"),
+        (
+            {**LEAF, "cache": {"mode": "simple", "max_age": "1"}},
+            "path: cache,max_age, message: Expected number, received string",
+        ),
+        ({"provider": "nobody", "api_key": "k"}, f"path: provider, message: {PROVIDER}"),
+        ({"provider": "OpenAI", "api_key": "k"}, f"path: provider, message: {PROVIDER}"),
+        (
+            strategy("loadbalance", LEAF, sticky={"enabled": True, "hash_fields": ["metadata.a", "user"]}),
+            f"path: strategy,sticky,hash_fields,1, message: {STICKY}",
+        ),
+        (strategy("loadbalance", LEAF, sticky={}), "path: strategy,sticky,enabled, message: Required"),
+        (
+            strategy("loadbalance", LEAF, sticky={"enabled": "yes"}),
+            "path: strategy,sticky,enabled, message: Expected boolean, received string",
+        ),
+        (
+            strategy("loadbalance", LEAF, sticky={"enabled": True, "ttl": 0}),
+            "path: strategy,sticky,ttl, message: Number must be greater than 0",
+        ),
+        ({**LEAF, "retry": {}}, "path: retry,attempts, message: Required"),
+        (
+            {**LEAF, "retry": {"attempts": "3"}},
+            "path: retry,attempts, message: Expected number, received string",
+        ),
+        (
+            {**LEAF, "retry": {"attempts": True}},
+            "path: retry,attempts, message: Expected number, received boolean",
+        ),
+        (
+            {**LEAF, "retry": {"attempts": None}},
+            "path: retry,attempts, message: Expected number, received null",
+        ),
+        ({**LEAF, "retry": 3}, "path: retry, message: Expected object, received number"),
+        (
+            {**LEAF, "retry": {"attempts": 1, "on_status_codes": 429}},
+            "path: retry,on_status_codes, message: Expected array, received number",
+        ),
+        (
+            {**LEAF, "retry": {"attempts": 1, "on_status_codes": [429, "500"]}},
+            "path: retry,on_status_codes,1, message: Expected number, received string",
+        ),
+        (
+            {**LEAF, "retry": {"attempts": 1, "use_retry_after_header": "true"}},
+            "path: retry,use_retry_after_header, message: Expected boolean, received string",
+        ),
+        (
+            {**LEAF, "request_timeout": "1"},
+            "path: request_timeout, message: Expected number, received string",
+        ),
+        ({**LEAF, "weight": "1"}, "path: weight, message: Expected number, received string"),
+        ({**LEAF, "name": 1}, "path: name, message: Expected string, received number"),
+        ({**LEAF, "override_params": []}, "path: override_params, message: Expected object, received array"),
+        ({**LEAF, "default_params": "x"}, "path: default_params, message: Expected object, received string"),
+        ({**LEAF, "drop_params": "x"}, "path: drop_params, message: Expected array, received string"),
+        ({**LEAF, "drop_params": [1]}, "path: drop_params,0, message: Expected string, received number"),
+        ({**LEAF, "forward_headers": {}}, "path: forward_headers, message: Expected array, received object"),
+        (
+            {**LEAF, "forward_headers": [None]},
+            "path: forward_headers,0, message: Expected string, received null",
+        ),
+        (
+            {**LEAF, "forward_headers": ["x-a", "X-Portkey-Forward-Headers"]},
+            "path: forward_headers,1, message: "
+            "forward_headers must not contain the 'x-portkey-forward-headers' header",
+        ),
+        (
+            {**LEAF, "strict_open_ai_compliance": "false"},
+            "path: strict_open_ai_compliance, message: Expected boolean, received string",
+        ),
+        ({**LEAF, "custom_host": 1}, "path: custom_host, message: Expected string, received number"),
+        ({"provider": 1, "api_key": "k"}, "path: provider, message: Expected string, received number"),
+        ({"provider": "openai", "api_key": 1}, "path: api_key, message: Expected string, received number"),
+        ({"virtual_key": 1}, "path: virtual_key, message: Expected string, received number"),
+        ({"strategy": [], "targets": [LEAF]}, "path: strategy, message: Expected object, received array"),
+        (
+            {"strategy": {"mode": "single"}, "targets": {}},
+            "path: targets, message: Expected array, received object",
+        ),
+        (strategy("single", LEAF, "x"), "path: targets,1, message: Expected object, received string"),
+        (strategy("single", [LEAF]), "path: targets,0, message: Expected object, received array"),
+        (
+            strategy("fallback", LEAF, on_status_codes="429"),
+            "path: strategy,on_status_codes, message: Expected array, received string",
+        ),
+        (
+            strategy("conditional", LEAF, conditions={}),
+            "path: strategy,conditions, message: Expected array, received object",
+        ),
+        (
+            strategy("conditional", LEAF, conditions=[{"then": "a"}]),
+            "path: strategy,conditions,0,query, message: Required",
+        ),
+        (
+            strategy("conditional", LEAF, conditions=[{"query": {}, "then": 1}]),
+            "path: strategy,conditions,0,then, message: Expected string, received number",
+        ),
+        (
+            strategy("conditional", LEAF, conditions=[{"query": {"$and": {}}, "then": "a"}]),
+            "path: strategy,conditions,0,query,$and, message: Expected array, received object",
+        ),
+        (
+            strategy("conditional", LEAF, conditions=[{"query": {"$or": [{"$and": [1]}]}, "then": "a"}]),
+            "path: strategy,conditions,0,query,$or,0,$and,0, message: Expected object, received number",
+        ),
+        (
+            strategy("conditional", LEAF, default=1),
+            "path: strategy,default, message: Expected string, received number",
+        ),
+        (
+            strategy("fallback", LEAF, cb_config={"failure_threshold": "1"}),
+            "path: strategy,cb_config,failure_threshold, message: Expected number, received string",
+        ),
+        ({**LEAF, "openai_project": 1}, "path: openai_project, message: Expected string, received number"),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_place(config, violation):
+    assert wrong(config) == [violation]
+    assert violation in wrong(config, saved=True)
+    with pytest.raises(Invalid) as raised:
+        tree(config)
+    assert [str(each) for each in raised.value.violations] == [violation]
+
+
+@pytest.mark.parametrize(
+    ("config", "violation"),
+    [
+        (
+            strategy("fallback") | {"targets": []},
+            "path: targets, message: Array must contain at least 1 element(s)",
+        ),
+        (
+            strategy("loadbalance", {**LEAF, "weight": 0}, {**LEAF, "weight": 0.0}),
+            "path: targets, message: At least one weight must be greater than 0",
+        ),
+        (
+            strategy("loadbalance", LEAF, {**LEAF, "weight": -1}),
+            "path: targets,1,weight, message: Number must be greater than or equal to 0",
+        ),
+    ],
+)
+def test_what_portkey_would_leave_unanswered_is_refused(config, violation):
+    assert wrong(config) == [violation]
+    below = strategy("fallback", LEAF, config)
+    assert wrong(below) == [violation.replace("path: targets", "path: targets,1,targets")]
+
+
+@pytest.mark.parametrize("number", ["1e400", "-1e400", "1e99", "NaN", "Infinity", "1" + "0" * 5_000])
+@pytest.mark.parametrize(
+    "config",
+    [
+        '{"provider":"openai","api_key":"k","retry":{"attempts":N}}',
+        '{"provider":"openai","api_key":"k","retry":{"attempts":1,"on_status_codes":[N]}}',
+        '{"provider":"openai","api_key":"k","request_timeout":N}',
+        '{"provider":"openai","api_key":"k","cache":{"mode":"simple","max_age":N}}',
+        '{"strategy":{"mode":"loadbalance"},"targets":[{"provider":"openai","api_key":"k","weight":N}]}',
+        '{"strategy":{"mode":"loadbalance","sticky":{"enabled":true,"ttl":N}},"targets":[{"virtual_key":"k"}]}',
+        '{"strategy":{"mode":"single","cb_config":{"cooldown_interval":N}},"targets":[{"virtual_key":"k"}]}',
+    ],
+)
+def test_no_number_is_too_large_for_a_clear_answer(config, number):
+    with pytest.raises((Invalid, NotJSON)):
+        compiled(config.replace("N", number, 1))
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        LEAF,
+        {"provider": "@openai"},
+        {"virtual_key": "openai"},
+        {"override_params": {"model": "@openai/gpt-4o-mini"}},
+        {"cache": {"mode": "simple"}},
+        {"cache": {"mode": "semantic", "max_age": 60}},
+        {"retry": {"attempts": 0}},
+        {"request_timeout": 1},
+        {"passthrough": True},
+        {**LEAF, "what nobody knows": {"a": 1}, "on_status_codes": [1]},
+        strategy("single", LEAF),
+        strategy("fallback", LEAF, on_status_codes=[]),
+        strategy("loadbalance", {**LEAF, "weight": 0}, LEAF),
+        strategy("loadbalance", LEAF, sticky={"enabled": False}),
+        strategy("loadbalance", LEAF, sticky={"enabled": True, "hash_fields": ["headers.x"], "ttl": 1}),
+        strategy("conditional", LEAF),
+        strategy("conditional", LEAF, conditions=[{"query": {"a": {"$like": 1}}, "then": "nobody"}]),
+        {"targets": [LEAF], "retry": {"attempts": 1}},
+    ],
+)
+def test_what_the_contract_allows_is_no_violation(config):
+    assert wrong(config) == []
+    assert isinstance(tree(config), Tree)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "nul", "null", "{'a': 1}", "pc-x", "\ud800", "[" * 100_000, "[1,]", "NaN"]
+)
+def test_what_is_no_json_is_not_looked_at(text):
+    with pytest.raises(NotJSON):
+        compiled(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"), [("3", "number"), ('"x"', "string"), ("[]", "array"), ("true", "boolean")]
+)
+def test_what_is_no_object_is_told_to_be_none(text, kind):
+    with pytest.raises(Invalid) as raised:
+        compiled(text)
+    assert str(raised.value) == f"path: , message: Expected object, received {kind}"
+
+
+def test_the_old_form_with_options_is_known_as_such():
+    with pytest.raises(Legacy):
+        tree({**LEAF, "options": [LEAF]})
+
+
+SPELLED = {
+    "strategy": {
+        "mode": "loadbalance",
+        "onStatusCodes": [429],
+        "sticky": {"enabled": True, "hashFields": ["metadata.a"], "ttl": 9},
+        "cbConfig": {"failureThreshold": 2, "cooldownInterval": 40_000, "failureStatusCodes": [503]},
+    },
+    "requestTimeout": 1500,
+    "defaultParams": {"maxTokens": 1},
+    "targets": [
+        {
+            "provider": "openai",
+            "apiKey": "sk-a",
+            "retry": {"attempts": 2, "onStatusCodes": [500], "useRetryAfterHeader": True},
+            "cache": {"mode": "simple", "maxAge": 90},
+            "customHost": "https://llm.example.com/v1",
+            "forwardHeaders": ["X-A"],
+            "strictOpenAiCompliance": False,
+            "dropParams": ["topP"],
+            "overrideParams": {"topK": 1},
+        },
+        {"virtualKey": "openai"},
+    ],
+}
+
+
+def test_camel_case_is_the_same_as_snake_case():
+    snake = fields.spelled(SPELLED)
+    assert "request_timeout" in snake
+    assert tree(SPELLED).root == tree(snake).root
+    first, second = targets_of(tree(SPELLED).root)
+    assert (first.api_key, second.virtual_key) == ("sk-a", "openai")
+    assert first.settings.timeout == 1.5
+    assert first.settings.retry is not None
+    assert (first.settings.retry.attempts, first.settings.retry.heeds_retry_after) == (2, True)
+    assert first.settings.cache is not None
+    assert first.settings.cache.max_age == 90
+    assert first.settings.custom_host == "https://llm.example.com/v1"
+    assert (first.settings.forward, first.settings.strict) == (("x-a",), False)
+    assert (first.settings.default, first.settings.override) == ({"maxTokens": 1}, {"topK": 1})
+    assert first.settings.drop == (("topP",),)
+    assert first.breaker is not None
+    assert (first.breaker.cooldown, first.breaker.failures, first.breaker.codes) == (40, 2, {503})
+
+
+def test_a_wrong_value_is_found_in_either_spelling():
+    assert wrong({**LEAF, "requestTimeout": "x"}) == [
+        "path: request_timeout, message: Expected number, received string"
+    ]
+    assert wrong({"provider": "openai", "apiKey": 1})
+
+
+def test_what_is_inside_of_parameters_and_conditions_is_not_respelled():
+    told = fields.spelled({"overrideParams": {"aB": 1}, "conditions": [{"query": {"params.maxTokens": 1}}]})
+    assert told == {"override_params": {"aB": 1}, "conditions": [{"query": {"params.maxTokens": 1}}]}
+
+
+def nested(levels: int) -> dict[str, Any]:
+    """A config of that many levels of targets."""
+    node: dict[str, Any] = LEAF
+    for _ in range(levels):
+        node = strategy("single", node)
+    return node
+
+
+def test_sixteen_levels_are_followed_and_seventeen_refused():
+    (leaf,) = targets_of(tree(nested(16)).root)
+    assert leaf.path == "config" + ".targets[0]" * 16
+    assert wrong(nested(17)) == ["path: , message: Targets may be nested 16 levels deep."]
+    assert len(wrong(nested(300))) == 1
+
+
+def test_a_thousand_targets_are_followed_and_one_more_refused():
+    assert tree(strategy("fallback", *[LEAF] * 1_000)).leaves == 1_000
+    refusal = ["path: , message: A config may have 1000 targets."]
+    assert wrong(strategy("fallback", *[LEAF] * 1_001)) == refusal
+    spread = [strategy("fallback", *[LEAF] * 100)] * 10  # with the strategies between them
+    assert wrong(strategy("fallback", *spread)) == refusal
+
+
+def test_parameters_that_are_inherited_by_many_are_bounded():
+    """Each target has a map of its own, so a header's worth of text would come to gigabytes."""
+    many = {"override_params": {f"p{index}": 0 for index in range(5_000)}}
+    own = {**LEAF, "override_params": {"a": 1}, "default_params": {"b": 1}}
+    (told,) = wrong({**strategy("fallback", *[own] * 100), **many})
+    assert told == "path: , message: Targets may have 50000 parameters in all, with the inherited."
+    assert wrong({**strategy("fallback", own), **many}) == []
+    inherited = targets_of(tree({**strategy("fallback", LEAF, LEAF), **many}).root)
+    assert inherited[0].settings.override is inherited[1].settings.override
+
+
+def test_the_trees_that_are_kept_are_bounded_with_what_they_inherit(monkeypatch):
+    kept = compiling.Kept()
+    monkeypatch.setattr(compiling, "kept", kept)
+    for index in range(60):
+        many = {f"p{index}-{each}": 0 for each in range(4_000)}
+        tree({**strategy("fallback", *[{**LEAF, "override_params": {"a": 1}}] * 10), "override_params": many})
+    assert 0 < len(kept.trees) < 60
+    assert kept.characters == sum(compiling.weight(*each) for each in kept.trees.items())
+    assert kept.characters <= compiling.KEPT_CHARACTERS
+
+
+def test_a_tree_is_made_once_and_found_by_its_text():
+    text = json.dumps({**LEAF, "name": "made once"})
+    assert compiled(text) is compiled(text)
+    assert compiled(text + " ") == compiled(text) or compiled(text + " ").root == compiled(text).root
+
+
+def test_at_most_fifty_violations_are_told():
+    assert len(wrong(strategy("fallback", *[{}] * 900))) == schema.SHOWN
+
+
+def conditional(*then: str, **more: Any) -> dict[str, Any]:
+    conditions = [{"query": {"params.model": "m"}, "then": name} for name in then]
+    told: dict[str, Any] = {"mode": "conditional", "conditions": conditions, "default": "a"} | more
+    kept = {name: value for name, value in told.items() if value is not None}
+    return {"strategy": kept, "targets": [{**SAFE, "name": "a"}, {**SAFE, "name": "b"}]}
+
+
+SETTING = "A saved config keeps no credentials and no settings: " + schema.CREDENTIAL
+
+
+@pytest.mark.parametrize(
+    ("config", "violation"),
+    [
+        ({**SAFE, "wieght": 1}, "path: wieght, message: There is no member 'wieght' here."),
+        ({**SAFE, "retry": {"attempts": 1, "x": 1}}, "path: retry,x, message: There is no member 'x' here."),
+        (
+            {**SAFE, "cache": {"mode": "simple", "x": 1}},
+            "path: cache,x, message: There is no member 'x' here.",
+        ),
+        (strategy("single", SAFE, x=1), "path: strategy,x, message: There is no member 'x' here."),
+        (
+            strategy("single", SAFE, sticky={"enabled": True, "x": 1}),
+            "path: strategy,sticky,x, message: There is no member 'x' here.",
+        ),
+        (
+            strategy("single", SAFE, cb_config={"cooldown_interval": 30_000, "x": 1}),
+            "path: strategy,cb_config,x, message: There is no member 'x' here.",
+        ),
+        (
+            strategy("single", SAFE, cb_config={"failure_threshold": 0, "cooldown_interval": 30_000}),
+            "path: strategy,cb_config,failure_threshold, message: Number must be greater than or equal to 1",
+        ),
+        (
+            strategy("single", SAFE, cb_config={"failure_threshold": 1, "cooldown_interval": 29_999}),
+            "path: strategy,cb_config,cooldown_interval, "
+            "message: Number must be greater than or equal to 30000",
+        ),
+        (conditional("a", conditions=None), "path: strategy,conditions, message: Required"),
+        (conditional("a", default=None), "path: strategy,default, message: Required"),
+        (conditional("a", default="c"), "path: strategy,default, message: No target has the name 'c'."),
+        (conditional("a", "c"), "path: strategy,conditions,1,then, message: No target has the name 'c'."),
+        (
+            conditional(conditions=[{"query": {}, "then": "a", "x": 1}]),
+            "path: strategy,conditions,0,x, message: There is no member 'x' here.",
+        ),
+        (
+            conditional(conditions=[{"query": {"$and": [{"params.a": {"$like": 1}}]}, "then": "a"}]),
+            "path: strategy,conditions,0,query,$and,0,params.a,$like, message: "
+            f"Unsupported operator. Must be one of: {', '.join(OPERATORS)}",
+        ),
+        (
+            conditional(conditions=[{"query": {"params.a": {"$regex": "("}}, "then": "a"}]),
+            "path: strategy,conditions,0,query,params.a,$regex, message: This is no regular expression",
+        ),
+        ({**SAFE, "api_key": "sk-a"}, f"path: api_key, message: {SETTING}"),
+    ],
+)
+def test_a_saved_config_keeps_to_stricter_rules(config, violation):
+    assert wrong(config, saved=True) == [violation]
+    assert wrong(config) == []
+    with pytest.raises(Invalid):
+        tree(config, saved=True)
+    with pytest.raises(Invalid):  # also where the text is known already
+        tree(config, saved=True)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["api_key", "apiKey", "openai_project", "aws_secret_access_key", "awsSecretAccessKey", "azure_ad_token",
+     "vertex_service_account_json", "workers_ai_account_id", "anthropic_beta", "resource_name"],
+)  # fmt: skip
+def test_no_secret_and_no_setting_is_kept_in_a_saved_config(name):
+    config = strategy("fallback", SAFE, {"provider": "openai", "retry": {"attempts": 1}, name: "sk-a-secret"})
+    (told,) = wrong(config, saved=True)
+    assert told.startswith("path: targets,1,")
+    assert told.endswith(SETTING)
+    assert "sk-a-secret" not in told
+
+
+@pytest.mark.parametrize("key", [{"virtual_key": "openai"}, {"provider": "@openai"}])
+def test_no_host_is_named_beside_a_virtual_key_nor_above_it(key):
+    message = "custom_host cannot be used with a virtual key"
+    host = {"custom_host": "https://llm.example.com/v1"}
+    assert wrong({**key, **host}) == [f"path: custom_host, message: {message}"]
+    assert wrong({**strategy("fallback", LEAF, key), **host}) == [
+        f"path: targets,1,custom_host, message: {message}"
+    ]
+    far = {**strategy("fallback", strategy("single", key)), "customHost": host["custom_host"]}
+    assert wrong(far) == [f"path: targets,0,targets,0,custom_host, message: {message}"]
+    assert wrong({**strategy("fallback", {**LEAF, **host}, key)}) == []
+
+
+def test_no_host_reaches_a_virtual_key_that_a_model_names():
+    host = {"custom_host": "https://llm.example.com/v1"}
+    assert wrong({"override_params": {"model": "@openai/gpt-4o-mini"}, **host})
+
+
+@pytest.mark.parametrize("key", [{"virtual_key": "openai"}, {"provider": "@openai"}])
+def test_no_setting_stands_beside_a_virtual_key(key):
+    (told,) = wrong({**key, "openai_project": "p"})
+    assert told.startswith("path: openai_project, message: A virtual key brings its own settings")
+
+
+@pytest.mark.parametrize("name", fields.UNBUILT)
+def test_what_is_not_built_yet_is_said_to_be_so(name):
+    assert f"path: {name}, message: {schema.NOT_BUILT}" in wrong({**LEAF, name: [{"id": "pg-a"}]})
+    assert f"path: {name}, message: {schema.NOT_BUILT}" not in wrong({**LEAF, name: []})
+
+
+MEMBERS = st.sampled_from(
+    [
+        *sorted(fields.NODE | fields.STRATEGY | fields.RETRY | fields.CACHE | fields.STICKY | fields.BREAKER),
+        *(
+            "query",
+            "then",
+            "$and",
+            "$or",
+            "$regex",
+            "$eq",
+            "params.a",
+            "requestTimeout",
+            "apiKey",
+            "aws_region",
+        ),
+        *("openai_project", "prompt_id", "before_request_hooks", "options", "overrideParams"),
+    ]
+)
+WORDS = st.sampled_from(
+    [
+        "single",
+        "fallback",
+        "loadbalance",
+        "conditional",
+        "simple",
+        "openai",
+        "@openai",
+        "@",
+        "metadata.a",
+        "a",
+        "(",
+    ]
+)
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers(-2, 600)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.just(10**400)
+    | WORDS
+    | st.text(st.characters(), max_size=5)
+)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(MEMBERS | st.text(max_size=3), inner, max_size=5)
+    ),
+    max_leaves=25,
+)
+
+
+def loose(leaves: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Nodes that are nearly right, so that what is behind the first checks is reached too."""
+    member = st.dictionaries(MEMBERS, VALUES, max_size=3)
+    told = st.fixed_dictionaries(
+        {"mode": WORDS}, optional={"conditions": VALUES, "sticky": member, "cb_config": member}
+    )
+    node = st.fixed_dictionaries({"strategy": told, "targets": st.lists(leaves, max_size=3)})
+    return st.builds(lambda node, more: {**more, **node}, node, member)
+
+
+NODES = st.recursive(
+    st.builds(lambda more: {**LEAF, **more}, st.dictionaries(MEMBERS, VALUES, max_size=3)),
+    loose,
+    max_leaves=6,
+)
+
+
+@given(VALUES | NODES, st.booleans())
+@settings(max_examples=500, deadline=None)
+def test_any_value_is_a_tree_or_a_list_of_violations(value, saved):
+    assume(value is not None)
+    told = schema.violations(value, saved=saved)
+    assert all(isinstance(each.message, str) and each.message for each in told)
+    assert len(told) <= schema.SHOWN
+    assert came_of(json.dumps(value), saved=saved) == (Invalid if told else Tree)
+
+
+def came_of(text: str, *, saved: bool) -> type:
+    try:
+        return type(compiled(text, saved=saved))
+    except Invalid as error:
+        return Invalid if error.violations else ValueError
+    except Legacy:
+        return Tree
+
+
+@given(st.text(st.characters(), max_size=60))
+@settings(max_examples=200, deadline=None)
+def test_any_text_is_a_tree_or_refused(text):
+    with pytest.raises((NotJSON, Invalid)):
+        compiled(text)
+
+
+def test_a_config_of_settings_alone_asks_whom_the_request_names():
+    found = tree({"retry": {"attempts": 2}, "request_timeout": 10})
+    assert isinstance(found.root, Target)
+    assert found.root.asked
+    assert found.bare
+
+
+def test_targets_without_a_strategy_are_a_target_that_names_nobody():
+    found = tree({"targets": [LEAF], "retry": {"attempts": 1}})
+    assert isinstance(found.root, Target)
+    assert not found.root.asked
+    assert (found.root.provider, found.root.virtual_key, found.leaves) == ("", "", 1)
+
+
+def test_the_credential_of_a_config_is_not_in_what_is_printed():
+    found = tree(strategy("fallback", {**LEAF, "openai_project": "a-secret-project"}))
+    assert isinstance(found.root, Fallback)
+    assert "sk-a" not in repr(found)
+    assert "a-secret-project" not in repr(found)
