@@ -87,12 +87,36 @@ def pair(before: State | None, after: State | None, name: str) -> list[Any]:
     was, now = value(before, name), value(after, name)
     state = after or before
     if state is None or not state.row._meta.get_field(name).many_to_many:
-        return [told(before, name), told(after, name)]
+        if SECRET.search(name) or not are_long(was, now):
+            return [told(before, name), told(after, name)]
+        return [cut(text) for text in around_the_change(was, now)]
     stayed = set(was or ()) & set(now or ())
     if not stayed or size(was) + size(now) <= LONGEST:
         return [was, now]
     rest = [f"… and {len(stayed)} that stayed"]
     return [[each for each in side or () if each not in stayed] + rest for side in (was, now)]
+
+
+def are_long(was: Any, now: Any) -> bool:
+    """Whether these are two texts of which one is too long to be told whole."""
+    return isinstance(was, str) and isinstance(now, str) and max(len(was), len(now)) > LONGEST
+
+
+def around_the_change(was: str, now: str) -> tuple[str, str]:
+    """Of two texts the lines from the first to the last that differ."""
+    one, other = was.splitlines(), now.splitlines()
+    first = common(one, other)
+    last = min(common(one[::-1], other[::-1]), min(len(one), len(other)) - first)
+    before, after = ["…"] * bool(first), ["…"] * bool(last)
+    sides = ([*before, *side[first : len(side) - last], *after] for side in (one, other))
+    told_was, told_now = ("\n".join(side) for side in sides)
+    return told_was, told_now
+
+
+def common(one: list[str], other: list[str]) -> int:
+    """How many lines two texts begin with alike."""
+    pairs = zip(one, other, strict=False)
+    return next((at for at, (mine, theirs) in enumerate(pairs) if mine != theirs), min(len(one), len(other)))
 
 
 def size(names: list[str] | None) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import admin
-from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 
 from configs import creation
@@ -17,13 +17,7 @@ from configs.models import Config
 from keys.changes import changing
 from keys.models import ApiKey
 
-KEYS = (
-    ApiKey.objects.filter(default_config=OuterRef("pk"))
-    .order_by()
-    .values("default_config")
-    .annotate(count=Count("pk"))
-    .values("count")
-)
+KEYS = ApiKey.objects.filter(default_config=OuterRef("pk"))
 
 
 @admin.register(Config)
@@ -49,7 +43,7 @@ class ConfigAdmin(ConfigPages):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows: QuerySet[Any] = super().get_queryset(request)
-        told: QuerySet[Any] = rows.annotate(keys=Subquery(KEYS)).defer("text")
+        told: QuerySet[Any] = rows.annotate(of_keys=Exists(KEYS)).defer("text")
         return told
 
     def get_search_results(
@@ -80,10 +74,10 @@ class ConfigAdmin(ConfigPages):
 
     @admin.display(description="default of")
     def default_for(self, config: Any) -> str:
-        """Whose default it is; of API keys how many."""
+        """Whose default it is."""
         told = ["its workspace"] if config.workspace.default_config_id == config.pk else []
-        if count := getattr(config, "keys", None):
-            told.append(f"{count} API key{'' if count == 1 else 's'}")
+        if getattr(config, "of_keys", False):
+            told.append("API keys")
         return " and ".join(told) or "nobody"
 
 

@@ -10,7 +10,7 @@ from configs.compiling import Invalid, NotJSON
 from configs.creation import checked
 from configs.lines import lines_of
 from configs.models import Config
-from configs.schema import Violation
+from configs.violations import Violation
 
 EXAMPLE = """{
   "strategy": {"mode": "fallback"},

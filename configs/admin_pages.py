@@ -16,9 +16,10 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.functional import SimpleLazyObject
 from django.views.decorators.http import require_POST
-from unfold.widgets import INPUT_CLASSES, TEXTAREA_CLASSES
 
-from configs import breaker, dry_run
+from audit.models import Action
+from audit.trail import event
+from configs import breaker, dry_run, places
 from configs.admin_trial import TrialForm
 from configs.compiling import Invalid, NotJSON
 from configs.creation import change_config, violations_of
@@ -125,6 +126,7 @@ class ConfigPages(QuickAdmin):
         if not key.startswith(place_of(config)):
             raise Http404
         breaker.reset(key)
+        note_closed(config, key)
         self.message_user(request, "It is closed: its target is used again.", messages.SUCCESS)
         return redirect(f"{reverse('admin:configs_config_change', args=[pk])}#breakers")
 
@@ -151,8 +153,6 @@ class ConfigPages(QuickAdmin):
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "original": config,
-            "input_classes": " ".join(INPUT_CLASSES),
-            "textarea_classes": " ".join(TEXTAREA_CLASSES),
             **context,
         }
         request.current_app = self.admin_site.name
@@ -182,8 +182,8 @@ class Opened:
 
 
 def place_of(config: Config) -> str:
-    """What the keys of all its breakers begin with: proxy/plan.py makes them."""
-    return f"{config.workspace_id}:{config.slug}:"
+    """What the keys of all its breakers begin with."""
+    return places.beginning(str(config.workspace_id), config.slug)
 
 
 def breakers(config: Config) -> list[Opened]:
@@ -198,7 +198,20 @@ def breakers(config: Config) -> list[Opened]:
 
 def of_tree(tree: Tree, opened: list[Opened]) -> frozenset[str]:
     """The paths of this version's targets that a breaker leaves alone."""
-    return frozenset(each.path for each in opened if each.digest == tree.digest[:16])
+    return frozenset(each.path for each in opened if each.digest == tree.digest[: places.DIGITS])
+
+
+def note_closed(config: Config, key: str) -> None:
+    """The audit log's word of it: no row changes, and calls go another way."""
+    closed = event(
+        Action.MANAGE,
+        kind=Config.kind,
+        id=str(config.pk),
+        name=str(config),
+        workspace_id=config.workspace_id,
+        changes={f"breaker of {key.rpartition(':')[2][:200]}": ["open", "closed"]},
+    )
+    closed.save()
 
 
 def number_of(text: str) -> int:

@@ -1,6 +1,7 @@
 """The form of a dry run: the request that is not made."""
 
 import json
+import time
 from typing import Any
 
 from django import forms
@@ -10,6 +11,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 from configs.conditions import Facts
 from providers.json_text import loads
 
+LOOKED_FOR = 1.0  # seconds that all patterns may take, as in a call
 LARGEST = 256 << 10  # characters
 BODY = json.dumps({"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Hello"}]}, indent=2)
 
@@ -46,4 +48,4 @@ class TrialForm(forms.Form):
     def facts(self) -> Facts:
         """What conditions can ask of it."""
         told = self.cleaned_data
-        return Facts(told["metadata"], told["body"], told["path"])
+        return Facts(told["metadata"], told["body"], told["path"], time.monotonic() + LOOKED_FOR)

@@ -30,6 +30,7 @@ from configs.tree import (
     Target,
     Tree,
 )
+from configs.violations import Violation
 from providers.json_text import dumps, loads_strictly
 
 KEPT, KEPT_CHARACTERS = 2_000, 16 * 1024 * 1024  # trees, and the text they are found by
@@ -54,7 +55,7 @@ class Legacy(NotJSON):
 class Invalid(ValueError):
     """The config breaks rules: `violations`."""
 
-    def __init__(self, violations: list[schema.Violation]) -> None:
+    def __init__(self, violations: list[Violation]) -> None:
         super().__init__("; ".join(map(str, violations)))
         self.violations = violations
 
@@ -94,7 +95,7 @@ def compiled(text: str, *, saved: bool = False) -> Tree:
     if not saved and (known := kept.find(text)) is not None:
         return known
     if len(text) > LONGEST:
-        raise Invalid([schema.Violation((), f"A config may have {LONGEST} characters.")])
+        raise Invalid([Violation((), f"A config may have {LONGEST} characters.")])
     tree = made(text, saved=saved) if len(text) <= SHORT else aside(lambda: made(text, saved=saved))
     kept.keep(text, tree)
     return tree
@@ -171,7 +172,7 @@ def leaf(node: Mapping[str, Any], path: str, effective: Settings, breaker: Break
     """A target that is called. Which of its words names the provider goes by §1.8."""
     provider, slug = node.get("provider", ""), node.get("virtual_key", "")
     if provider.startswith("@"):
-        provider, slug = "", provider[1:]
+        provider, slug = "", schema.slug_of(provider)
     elif not slug and (in_model := schema.slug_of_model(node)):
         provider, slug = "", in_model
     told = {name: as_text(value) for name, value in node.items() if fields.is_setting(name)}

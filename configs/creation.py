@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from audit import actors
 from configs import compiling
 from configs.models import Config, ConfigVersion
-from configs.schema import Violation
+from configs.violations import Violation
 from keys.changes import changing
 from keys.models import Workspace
 from providers.json_text import dumps, indented, loads

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
 from configs.fields import CAPITAL
-from configs.schema import Path
+from configs.violations import Path
 from providers.json_text import loads
 
 AT_ONCE = 5_000  # marks between two turns for everybody else

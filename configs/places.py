@@ -2,16 +2,22 @@
 
 from configs.tree import Tree
 
+DIGITS = 16  # of the digest of a config's text
 INLINE = "inline"  # in the place of a slug: the config stood in a request
+
+
+def beginning(workspace_id: str, slug: str) -> str:
+    """What the places of all nodes of a config begin with, in any version of it."""
+    return f"{workspace_id}:{slug}:"
 
 
 def lasting(workspace_id: str, slug: str, tree: Tree, path: str) -> str:
     """The same of a saved config whatever its text: choices are to last when a weight is changed."""
     if slug in ("", INLINE):
         return place(workspace_id, slug, tree, path)
-    return f"{workspace_id}:{slug}:{path}"
+    return beginning(workspace_id, slug) + path
 
 
 def place(workspace_id: str, slug: str, tree: Tree, path: str) -> str:
     """The name of the node at `path`. With another text a config is another one."""
-    return f"{workspace_id}:{slug or INLINE}:{tree.digest[:16]}:{path}"
+    return f"{beginning(workspace_id, slug or INLINE)}{tree.digest[:DIGITS]}:{path}"

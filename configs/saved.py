@@ -8,8 +8,8 @@ from django.db.models import OuterRef, Subquery
 from configs.compiling import Invalid, NotJSON, compiled
 from configs.creation import violations_of
 from configs.models import Config, ConfigVersion, Status
-from configs.schema import Violation
 from configs.tree import PLAIN, Tree
+from configs.violations import Violation
 from keys import directory
 from keys.shelf import Kind, Tag
 

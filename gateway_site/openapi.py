@@ -6,6 +6,8 @@ that are not named here. A test holds the paths equal to what is routed. Header 
 
 from typing import Any
 
+from gateway_site import openapi_configs
+
 JSON = dict[str, Any]
 
 ABOUT = """\
@@ -224,12 +226,13 @@ def document(version: str) -> JSON:
             "/v1/completions": {"post": COMPLETIONS},
             "/v1/embeddings": {"post": EMBEDDINGS},
             "/v1/models": {"get": MODELS},
+            **openapi_configs.PATHS,
             "/v1/{path}": {method: passed(method) for method in METHODS},
             "/healthz": {"get": HEALTHZ},
             "/readyz": {"get": READYZ},
         },
         "components": {
-            "schemas": SCHEMAS,
+            "schemas": SCHEMAS | openapi_configs.SCHEMAS,
             "parameters": {name: parameter(name, text) for name, text in HEADERS.items()},
             "securitySchemes": {
                 "key": {"type": "apiKey", "in": "header", "name": "x-portkey-api-key"},

@@ -174,7 +174,7 @@ def problem_of(error: ProviderError, slug: str) -> Problem:
     """A failure on the way to a provider, told as a provider's error would be."""
     kind = CLOCK if isinstance(error, TimedOut) else error.code
     named = isinstance(error, TimedOut | NotSupported | Garbled)
-    return Problem(error.message if named else f"{slug} error: {error.message}", kind)
+    return Problem(error.message if named or not slug else f"{slug} error: {error.message}", kind)
 
 
 def envelope(problem: Problem, slug: str = "") -> JSON:

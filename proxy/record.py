@@ -115,6 +115,7 @@ class Record(AbstractContextManager["Record"]):
         """A leaf is about to be tried."""
         slug = held.slug if held else ""
         self.held = held
+        self.watched.thrown = None  # into the attempt before, which was left
         tried = Attempt(path, provider, slug, model, started_ms=self.elapsed())
         self.attempts.append(tried)
         return tried

@@ -23,7 +23,7 @@ class Patience:
     def __init__(self, rule: Retry, until: float) -> None:
         self.rule, self.until = rule, until
         self.retries = 0
-        self.told = 0.0  # seconds waited because a provider said so
+        self.told: float | None = None  # seconds waited because a provider said so; None: none did
         self.gave_up = False
 
     def wait(self, outcome: Outcome) -> float | None:
@@ -44,9 +44,9 @@ class Patience:
         if self.rule.heeds_retry_after and outcome.status == 429:
             asked = retry_after(outcome.headers)
             if asked is not None:
-                self.told += asked
+                self.told = asked + (self.told or 0)
                 return asked if self.told <= LONGEST else None
-        return 0.0 if self.told else 2.0**self.retries
+        return 2.0**self.retries if self.told is None else 0.0
 
     @property
     def count(self) -> int:

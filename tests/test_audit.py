@@ -159,6 +159,17 @@ def test_long_texts_are_cut(workspace: Workspace) -> None:
 # Who acts.
 
 
+def test_of_long_texts_those_lines_are_told_that_differ(workspace: Workspace) -> None:
+    lines = [f"line {number}" for number in range(500)]
+    workspace.description = "\n".join(lines)
+    workspace.save()
+    with changing(workspace):
+        workspace.description = "\n".join([*lines[:250], "another", *lines[252:]])
+        workspace.save()
+    (event,) = AuditEvent.objects.all()
+    assert event.changes["description"] == ["…\nline 250\nline 251\n…", "…\nanother\n…"]
+
+
 def test_nobody_said_who_is_the_system() -> None:
     assert current() == Actor("system", name="system")
 

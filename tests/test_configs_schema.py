@@ -350,6 +350,15 @@ def test_sixteen_levels_are_followed_and_seventeen_refused():
     assert len(wrong(nested(300))) == 1
 
 
+@pytest.mark.parametrize("member", ["x", "cache", "strategy", "targets", "retry", "name"])
+def test_what_is_nested_beyond_reason_is_refused_but_in_parameters(member):
+    deep: Any = "x"
+    for _ in range(400):
+        deep = {"a": [deep]}
+    assert wrong({**LEAF, member: deep}) == ["path: , message: A config may be nested 16 levels deep."]
+    assert wrong({**LEAF, "override_params": {"a": deep}, "defaultParams": deep}) == []
+
+
 def test_a_thousand_targets_are_followed_and_one_more_refused():
     assert tree(strategy("fallback", *[LEAF] * 1_000)).leaves == 1_000
     refusal = ["path: , message: A config may have 1000 targets."]
@@ -568,7 +577,7 @@ NODES = st.recursive(
 
 
 @given(VALUES | NODES, st.booleans())
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=300, deadline=None)
 def test_any_value_is_a_tree_or_a_list_of_violations(value, saved):
     assume(value is not None)
     told = schema.violations(value, saved=saved)

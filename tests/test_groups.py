@@ -19,6 +19,7 @@ from keys.models import Workspace
 from tests.call_rows import made
 
 first_groups = importlib.import_module("gateway_site.migrations.0003_first_groups")
+config_managers = importlib.import_module("gateway_site.migrations.0004_config_managers")
 
 pytestmark = pytest.mark.django_db(databases=["default", "logs"])
 
@@ -26,8 +27,13 @@ pytestmark = pytest.mark.django_db(databases=["default", "logs"])
 @pytest.fixture(autouse=True)
 def as_made() -> None:
     """As the migration left them, whatever other tests did with the tables."""
-    Group.objects.filter(name__in=first_groups.GROUPS).delete()
-    first_groups.make(apps, SimpleNamespace(connection=connection))
+    Group.objects.filter(name__in=[*first_groups.GROUPS, config_managers.NAME]).delete()
+    make()
+
+
+def make() -> None:
+    for migration in (first_groups, config_managers):
+        migration.make(apps, SimpleNamespace(connection=connection))
 
 
 def member(group: str) -> Client:
@@ -46,6 +52,7 @@ def granted(group: str) -> set[str]:
 def test_auditors_are_given_views_and_nothing_else() -> None:
     assert granted("Auditors") == {
         "audit.view_auditevent",
+        "configs.view_config",
         "logs.view_requestlog",
         "prices.view_priceoverride",
     }
@@ -54,11 +61,17 @@ def test_auditors_are_given_views_and_nothing_else() -> None:
 def test_key_managers_are_given_keys_and_delete_none() -> None:
     rows = ("apikey", "integration", "virtualkey")
     wanted = {f"keys.{verb}_{row}" for verb in ("add", "change", "view") for row in rows}
-    assert granted("Key managers") == wanted | {"keys.view_workspace"}
+    assert granted("Key managers") == wanted | {"keys.view_workspace", "configs.view_config"}
+
+
+def test_config_managers_are_given_configs_and_see_what_these_name() -> None:
+    rows = ("configs.%s_config", "cache.%s_semanticcache")
+    wanted = {row % verb for verb in ("add", "change", "view") for row in rows}
+    assert granted("Config managers") == wanted | {"keys.view_workspace", "keys.view_virtualkey"}
 
 
 def test_the_permissions_are_those_that_django_makes() -> None:
-    for (app, model), word in first_groups.WORDS.items():
+    for (app, model), word in (first_groups.WORDS | config_managers.WORDS).items():
         assert apps.get_model(app, model)._meta.verbose_name == word
         assert ContentType.objects.filter(app_label=app, model=model).count() == 1
     assert Permission.objects.filter(name="Can view event").count() == 1
@@ -67,7 +80,7 @@ def test_the_permissions_are_those_that_django_makes() -> None:
 def test_a_group_that_is_there_stays_as_it_is() -> None:
     group = Group.objects.get(name="Auditors")
     group.permissions.clear()
-    first_groups.make(apps, SimpleNamespace(connection=connection))
+    make()
     assert granted("Auditors") == set()
 
 

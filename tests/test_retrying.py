@@ -76,6 +76,11 @@ def test_after_a_wait_as_told_the_others_are_none():
     assert waits(rule, failed(429, retry_after="5"), failed(), failed()) == ([5, 0, 0], 3)
 
 
+def test_a_wait_of_nothing_is_one_as_told_too():
+    rule = Retry(3, CODES, heeds_retry_after=True)
+    assert waits(rule, failed(429, retry_after="0"), failed(), failed()) == ([0, 0, 0], 3)
+
+
 @pytest.mark.parametrize(("first", "second"), [("61", "1"), ("40", "21")])
 def test_a_minute_of_waiting_as_told_is_enough(first, second):
     rule = Retry(5, CODES, heeds_retry_after=True)

@@ -37,14 +37,14 @@ def make(apps, editor):
             group.permissions.set(permissions(apps, editor.connection.alias, models))
 
 
-def permissions(apps, alias, models):
+def permissions(apps, alias, models, words=WORDS):
     """Django makes them only after all migrations, and then finds those that are there."""
     types = apps.get_model("contenttypes", "ContentType").objects.using(alias)
     rows = apps.get_model("auth", "Permission").objects.using(alias)
     for (app, model), verbs in models.items():
         of_model, _ = types.get_or_create(app_label=app, model=model)
         for verb in verbs:
-            told = {"name": f"Can {verb} {WORDS[app, model]}"}
+            told = {"name": f"Can {verb} {words[app, model]}"}
             yield rows.get_or_create(content_type=of_model, codename=f"{verb}_{model}", defaults=told)[0]
 
 

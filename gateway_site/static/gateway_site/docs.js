@@ -21,7 +21,8 @@ function section(api, path, method, operation) {
   const content = Object.values(operation.requestBody?.content ?? {})[0];
   const body = content && element("textarea", { spellcheck: false, name: "body" });
   const answer = element("pre", { hidden: true, className: "answer" });
-  const ask = () => request(api, path, method, operation, inputs, body);
+  const queried = new Set(parameters.filter((parameter) => parameter.in === "query").map(({ name }) => name));
+  const ask = () => request(api, path, method, operation, inputs, queried, body);
 
   const shown = element("details", { className: "operation" });
   shown.append(
@@ -39,14 +40,18 @@ function section(api, path, method, operation) {
   return shown;
 }
 
-function request(api, path, method, operation, inputs, body) {
+function request(api, path, method, operation, inputs, queried, body) {
   const headers = {};
+  const query = new URLSearchParams();
   if ((operation.security ?? api.security).length && apiKey.value) headers["x-portkey-api-key"] = apiKey.value.trim();
   for (const [name, input] of inputs)
     if (path.includes(`{${name}}`)) path = path.replace(`{${name}}`, encodeURI(input.value));
+    else if (input.value && queried.has(name)) query.set(name, input.value);
     else if (input.value) headers[name] = input.value;
   if (body) headers["content-type"] = "application/json";
-  return { url: new URL(path, location.origin).href, method: method.toUpperCase(), headers, body: body?.value };
+  const url = new URL(path, location.origin);
+  if (query.size) url.search = query;
+  return { url: url.href, method: method.toUpperCase(), headers, body: body?.value };
 }
 
 async function send({ url, ...options }, answer) {
