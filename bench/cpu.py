@@ -44,6 +44,7 @@ FALLBACK = {
         {"provider": "@anthropic", "override_params": {"model": "claude-haiku-4-5", "max_tokens": 1024}},
     ],
 }
+CACHED = {"provider": "@openai", "cache": {"mode": "simple"}}
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
@@ -87,9 +88,10 @@ def options() -> argparse.Namespace:
 
 
 def works() -> Iterator[Work]:
-    """What is measured: both providers' words, whole and streamed; and a config of three targets."""
+    """What is measured: both providers' words, whole and streamed; a config of three targets; the cache."""
     yield Work("openai", "openai", False, whole(upstream.ANSWER))
     yield Work("openai-fallback", "openai", False, whole(upstream.ANSWER), json.dumps(FALLBACK))
+    yield Work("openai-cached", "openai", False, whole(upstream.ANSWER), json.dumps(CACHED))
     yield Work("openai-stream", "openai", True, chunked(stamped(upstream.stream())))
     yield Work("anthropic", "anthropic", False, whole(message()))
     yield Work("anthropic-stream", "anthropic", True, chunked(message_events()))

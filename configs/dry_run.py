@@ -120,7 +120,7 @@ def model(target: Target, params: Mapping[str, Any]) -> str:
 def fallback(node: Fallback, dry: Dry, told: Run, share: float, after: tuple[str, ...]) -> None:
     targets = [target for _, target in kept(node.targets, dry)]
     rest = tuple(
-        f"{called(target)}, unless what came before it {wording.until(node.codes)}" for target in targets[1:]
+        f"{called(target)}, if what came before it {wording.falls(node.codes)}" for target in targets[1:]
     )
     told.steps.append(Step(node.path, wording.TITLES[Fallback], wording.does(node)))
     follow(targets[0], dry, told, share, (*rest, *after))

@@ -118,6 +118,13 @@ def until(codes: frozenset[int] | None) -> str:
     return f"answers with anything but {statuses(codes)}" if codes else "answers at all"
 
 
+def falls(codes: frozenset[int] | None) -> str:
+    """The same from the other side: what a fallback goes on after."""
+    if codes is None:
+        return "answers with anything but 2xx"
+    return f"answers with {statuses(codes)}" if codes else "never happens"
+
+
 def statuses(codes: Iterable[int]) -> str:
     return ", ".join(map(str, sorted(codes)))
 

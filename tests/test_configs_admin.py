@@ -366,7 +366,7 @@ def test_a_dry_run_names_the_target_and_who_follows(admin: Client, config: Confi
     answer = tried(admin, config)
     (first,) = answer.context["run"].firsts
     assert (first.words, first.target.path, first.model) == ("@openai", "config.targets[0]", "gpt-4o")
-    assert first.next == ("@azure (config.targets[1]), unless what came before it answers with 2xx",)
+    assert first.next == ("@azure (config.targets[1]), if what came before it answers with anything but 2xx",)
     assert "It goes to" in " ".join(shown(answer).split()) or "It goes" in shown(answer)
     assert Change.objects.filter(object_id=str(config.pk)).count() == 1
 
