@@ -26,6 +26,7 @@ LARGEST = 2**53  # a count beyond is no count, and JSON would not carry it
 MOST = Decimal(10) ** 8  # dollars the column holds
 NO_COST = Price(Decimal(0), "free")
 KEPT = Price(Decimal(0), "free", ({"bucket": "cache_hit", "amount": "0"},))  # an answer out of the cache
+EMBEDDING = "embedding"  # in the place of a bucket: of an embedding for the cache
 BUCKETS = tuple(field.name for field in fields(Usage))
 CLOCK, CLOCK_STATUS = "timeout_error", 408  # how calls end that a clock of ours ended; providers say it too
 BROKEN = {Unreachable.code, Garbled.code, "incomplete_response"}  # an answer may have been on its way
@@ -137,13 +138,42 @@ def unanswered(log: Mapping[str, Any], closed: Mapping[str, Any]) -> bool:
 
 
 def cost(log: Mapping[str, Any], used: Usage, spent: Spent, price: Pricer) -> dict[str, Any]:
+    own = answer_cost(log, used, spent, price)
+    embeddings = [embedding_cost(tried, log["created_at"], price) for tried in embedded(log["attempts"])]
+    return told(altogether(own, *embeddings))
+
+
+def answer_cost(log: Mapping[str, Any], used: Usage, spent: Spent, price: Pricer) -> Price:
+    """What the answer itself cost."""
     if log["cache_status"] in HITS:
-        return told(KEPT)
+        return KEPT
     if spent is Spent.NOTHING:
-        return told(NO_COST)
-    if not used.total:
-        return told(UNPRICED)
-    return told(priced(log, used, price))
+        return NO_COST
+    return priced(log, used, price) if used.total else UNPRICED
+
+
+def embedded(attempts: Any) -> list[Mapping[str, Any]]:
+    """The attempts by which an embedding was had for the cache."""
+    known = [each for each in attempts if isinstance(each, Mapping)] if isinstance(attempts, list) else []
+    return [each for each in known if each.get("path") == FOR_CACHE and count(each.get("tokens"))]
+
+
+def embedding_cost(tried: Mapping[str, Any], at: datetime, price: Pricer) -> Price:
+    used = Usage(input=count(tried.get("tokens")))
+    found = price(str(tried.get("provider")), (str(tried.get("model")),), used, at)
+    lines = tuple({**line, "bucket": EMBEDDING} for line in found.lines)
+    return replace(found, lines=lines) if found.amount is not None else UNPRICED
+
+
+def altogether(own: Price, *beside: Price) -> Price:
+    """The price of an answer with what was paid beside it; unpriced if any of it is."""
+    amounts = [each.amount for each in (own, *beside)]
+    if not beside or None in amounts:
+        return own if not beside else UNPRICED
+    total = sum((amount for amount in amounts if amount is not None), Decimal(0))
+    lines = sum((each.lines for each in beside), own.lines)
+    source = own.source or beside[0].source
+    return Price(total, "priced" if total else own.pricing, lines, source)
 
 
 def priced(log: Mapping[str, Any], used: Usage, price: Pricer) -> Price:

@@ -21,6 +21,7 @@ from proxy.upstream import Reply
 
 SECONDS = 5.0  # for all of it
 LARGEST_ANSWER = 512 * 1024  # bytes; an embedding of 4,096 numbers has some 90,000
+CHARACTERS = 4  # of a token, where a provider does not count them
 FN, PATH = "embed", "cache"
 
 
@@ -77,6 +78,7 @@ def asked(text: str, way: Likeness, held: HeldKey, tried: Attempt) -> Any:
     if reply.status != 200:
         raise Garbled(provider.problem(FN, reply.status, body, way.model).message, status=reply.status)
     answer = provider.answer(FN, ask, body, reading := Reading())
+    tried.tokens = reading.usage.total if reading.usage else len(text) // CHARACTERS + 1
     if reading.problem:
         raise Garbled(reading.problem.message)
     return vector_in(answer, provider.name)

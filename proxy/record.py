@@ -48,6 +48,7 @@ class Attempt:
     waited_ms: float = 0  # before it
     error: str = ""
     left: str = ""  # why it was not the last word: one of LEFT
+    tokens: int = 0  # of an embedding for the cache, whose cost is the call's
     previous_secret: bool = False  # made with the secret before, since the present one was refused
 
 

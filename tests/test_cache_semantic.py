@@ -93,6 +93,7 @@ def test_a_question_like_an_earlier_one_has_its_answer(alike, provider, likeness
     assert 0.95 < hit["cache_similarity"] < 1
     assert same["cache_similarity"] is None
     assert [each["path"] for each in missed["attempts"]] == ["cache", "config"]
+    assert [each["tokens"] for each in missed["attempts"]] == [1, 0]
     embedding = missed["attempts"][0]
     assert (embedding["status"], embedding["virtual_key"], embedding["host"]) == (
         200,

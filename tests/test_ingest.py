@@ -173,6 +173,33 @@ def test_an_answer_from_the_cache_costs_nothing(writer, ingester, status, closed
     assert (log.cost_lines, log.price_source) == ([{"bucket": "cache_hit", "amount": "0"}], "")
 
 
+EMBEDDED = {
+    "path": "cache",
+    "provider": "openai",
+    "model": "text-embedding-3-small",
+    "host": "api.openai.com",
+    "status": 200,
+    "tokens": 1_000_000,
+}
+
+
+def test_an_embedding_for_the_cache_is_part_of_the_cost(writer, ingester):
+    attempts = {"attempts": [EMBEDDED, {"path": "config", "host": "", "status": 200}]}
+    hit = row(ingester, run(writer, closed={"cache_status": "SEMANTIC HIT"} | attempts))
+    assert (hit.total_tokens, str(hit.cost.normalize()), hit.pricing) == (0, "0.02", "priced")
+    assert [line["bucket"] for line in hit.cost_lines] == ["cache_hit", "embedding"]
+    miss = row(ingester, run(writer, closed={"cache_status": "SEMANTIC MISS"} | attempts))
+    plain = row(ingester, run(writer, closed={"cache_status": "MISS"}))
+    assert miss.cost - plain.cost == hit.cost
+    assert miss.cost_lines[-1]["tokens"] == 1_000_000
+
+
+def test_a_call_whose_embedding_has_no_price_is_unpriced(writer, ingester):
+    attempts = {"attempts": [EMBEDDED | {"model": "nobody-knows"}, {"path": "config", "host": ""}]}
+    log = row(ingester, run(writer, closed={"cache_status": "SEMANTIC HIT"} | attempts))
+    assert (log.cost, log.pricing) == (None, "unpriced")
+
+
 @pytest.mark.parametrize("status", ["MISS", "SEMANTIC MISS", "REFRESH", "DISABLED", ""])
 def test_an_answer_that_the_cache_did_not_have_costs_what_it_costs(writer, ingester, status):
     log = row(ingester, run(writer, closed={"cache_status": status}))

@@ -122,6 +122,16 @@ def test_an_answer_from_the_cache_stays_free(log: Any) -> None:  # noqa: F811
     assert (row(made).cost, row(made).pricing, row(made).cost_lines) == (0, "free", lines)
 
 
+def test_what_an_embedding_cost_stays_part_of_the_call(log: Any) -> None:  # noqa: F811
+    line = {"bucket": "embedding", "tokens": 5, "per_million": "0.02", "amount": "0.0000001"}
+    made = call(cost=Decimal("0.5"), pricing="priced", cost_lines=[line])
+    own_price()
+    reprice()
+    anew = row(made)
+    assert anew.cost_lines[-1] == line
+    assert anew.cost == sum(Decimal(each["amount"]) for each in anew.cost_lines)
+
+
 def test_a_price_that_was_taken_back_leaves_a_call_without_one(log: Any) -> None:  # noqa: F811
     made, price = call(), own_price()
     reprice()

@@ -97,7 +97,7 @@ def path(tried: Tried) -> str:
 def name(tried: Tried) -> str:
     """Whom it asked for what."""
     if tried.path == FOR_CACHE:
-        return f"an embedding by {whom(tried)}; what that cost is not counted here"
+        return f"an embedding by {whom(tried)}"
     return whom(tried)
 
 

@@ -28,6 +28,7 @@ BUCKETS = {
     "audio_output": "Audio out",
     "call": "The call",
     "cache_hit": "Answered from the gateway's cache",
+    "embedding": "Embedding for the gateway's cache",
 }
 
 

@@ -21,8 +21,8 @@ from logs import unpriced
 from logs.models import Pricing, RequestLog
 from logs.partitions import lowest_id
 from logs.routing import ALIAS
-from logs.usage import BUCKETS, Pricer, priced, told
-from prices.charging import NOTHING
+from logs.usage import BUCKETS, EMBEDDING, Pricer, altogether, priced, told
+from prices.charging import NOTHING, Price
 from prices.models import ANY_MORE
 from providers.types import Usage
 
@@ -32,7 +32,7 @@ SAME = Decimal("1E-13")  # of a cost, which SQLite keeps to some fifteen digits
 TOKENS = {bucket: f"{bucket}_tokens" for bucket in BUCKETS}
 READ = (
     *("id", "created_at", "provider", "model", "model_answered", "total_tokens", *TOKENS.values()),
-    *("cost", "pricing", "price_source", "repriced_at", "cost_first"),
+    *("cost", "cost_lines", "pricing", "price_source", "repriced_at", "cost_first"),
 )
 
 Log = dict[str, Any]
@@ -137,11 +137,18 @@ def changes(calls: Iterable[Log], price: Pricer) -> Iterator[tuple[Log, Log]]:
 def anew(log: Log, price: Pricer) -> Log:
     """The columns that change; none if the call stays as it is."""
     used = Usage(**{bucket: log[column] for bucket, column in TOKENS.items()})
-    new = told(priced(log, used, price))
+    new = told(altogether(priced(log, used, price), *embeddings(log)))
     forgotten = new["cost"] is None and not log["price_source"].startswith(OVERRIDE)
     if forgotten or is_same(log, new):
         return {}
     return new | {"cost_first": log["cost_first"] if log["repriced_at"] else log["cost"]}
+
+
+def embeddings(log: Log) -> list[Price]:
+    """What was paid beside the answer, which stays as it was."""
+    lines = tuple(line for line in log["cost_lines"] or () if line.get("bucket") == EMBEDDING)
+    total = sum((Decimal(str(line["amount"])) for line in lines), NOTHING)
+    return [Price(total, "priced", lines)] if lines else []
 
 
 def is_same(log: Log, new: Log) -> bool:
