@@ -4,11 +4,14 @@ Python lets its threads change every few milliseconds, gevent its greenlets only
 """
 
 import sys
+import threading
+import time
 from collections.abc import Callable
 from functools import cache
 from typing import Any, TypeVar, cast
 
 THREADS = 2
+TURN = 1e-6  # seconds: long enough for everybody else's turn
 
 Result = TypeVar("Result")
 
@@ -24,8 +27,23 @@ def aside(work: Callable[[], Result]) -> Result:
     return cast(Result, found)
 
 
+def turn() -> None:
+    """Let the others have theirs, wherever this is.
+
+    gevent's sleep in a thread of the pool would wake a loop of that thread's own, which starves the first one.
+    """
+    if getattr(local, "is_aside", False):
+        sys.modules["gevent.monkey"].get_original("time", "sleep")(TURN)
+    else:
+        time.sleep(TURN)
+
+
+local = threading.local()
+
+
 def tried(work: Callable[[], Result]) -> tuple[Result | None, Exception | None]:
     """What `work` gave or raised; gevent would print what a thread raises."""
+    local.is_aside = True
     try:
         return work(), None
     except Exception as error:  # noqa: BLE001 - raised where the result is taken

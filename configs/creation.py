@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 
 from audit import actors
 from configs import compiling
+from configs.aside import aside
 from configs.models import Config, ConfigVersion
 from configs.violations import Violation
 from keys.changes import changing
@@ -67,7 +68,7 @@ def checked(text: str) -> str:
     if len(text) > LARGEST:
         raise ValidationError({"text": TOO_LARGE})
     compiling.compiled(text, saved=True)
-    kept = canonical(text)
+    kept = canonical(text) if len(text) <= compiling.SHORT else aside(lambda: canonical(text))
     if len(kept) > LARGEST:
         raise ValidationError({"text": TOO_LARGE})
     return kept

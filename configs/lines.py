@@ -1,16 +1,15 @@
 """Where in a JSON text something stands: from a path of members and elements to a line, counted from 1."""
 
 import re
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
+from configs.aside import turn
 from configs.fields import CAPITAL
 from configs.violations import Path
 from providers.json_text import loads
 
 AT_ONCE = 5_000  # marks between two turns for everybody else
-TURN = 1e-6  # seconds
 TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],:]|[^\s{}\[\],:"]+|\n')
 
 
@@ -47,7 +46,7 @@ def lines(text: str) -> Iterator[tuple[Path, int]]:
     is_name = False
     for count, found in enumerate(TOKEN.finditer(text)):
         if count % AT_ONCE == 0:
-            time.sleep(TURN)
+            turn()
         match mark := found[0]:
             case "\n":
                 line += 1

@@ -7,19 +7,19 @@ characters. A pattern means what JavaScript would take it to mean as far as the 
 
 import math
 import re
-import time
 from functools import lru_cache
 from typing import Any
 
 import re2
 import regex
 
+from configs.aside import turn
+
 SLOWEST = 0.02  # seconds for one match of the engine that goes back
 MOST_STEPS = 4_000_000  # of RE2 at its worst, a text's characters times a pattern's size: 12 ms
 FEW_STEPS = 20_000
 LONGEST = 1_000  # characters of a pattern: RE2 takes 13 ms to find so many `\p{L}` too many
 MOST_REPEATS = 10_000  # counts multiplied: `regex` writes some of them out, to gigabytes if it is let
-TURN = 1e-6  # seconds: under gevent a turn of everybody else's
 COUNT = re.compile(r"\{(\d*),?(\d*)\}", re.ASCII)
 VERBOSE = re.compile(r"\(\?[A-Za-z0-9-]*x")  # which lets a count be written with gaps; JavaScript has none
 
@@ -43,7 +43,7 @@ class Pattern:
             self._quick = re2.compile(text, OPTIONS)
         except (re2.error, UnicodeEncodeError):
             self._slow = backtracking(text)
-        time.sleep(TURN)  # a config may have some thousand of them
+        turn()  # a config may have some thousand of them
 
     @property
     def is_valid(self) -> bool:
@@ -62,7 +62,7 @@ class Pattern:
             return self.finds_in_time(text)
         found: bool = self._quick.search(speakable(text)) is not None
         if steps > FEW_STEPS:
-            time.sleep(TURN)
+            turn()
         return found
 
     def finds_in_time(self, text: str) -> bool:
@@ -90,7 +90,7 @@ def searched(pattern: Any, text: str) -> bool:
     except TimeoutError:
         return False
     finally:
-        time.sleep(TURN)
+        turn()
 
 
 def speakable(text: str) -> str:

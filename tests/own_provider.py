@@ -6,13 +6,16 @@ can only be seen from the provider's side.
 """
 
 import contextlib
+import functools
+import itertools
 import json
+import random
 import socket
 import struct
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,7 +36,7 @@ class Exchange:
     left: float | None = None
     gone: threading.Event = field(default_factory=threading.Event)
 
-    @property
+    @functools.cached_property
     def model(self) -> str:
         with contextlib.suppress(ValueError, AttributeError):
             return str(json.loads(self.body).get("model", ""))
@@ -43,11 +46,18 @@ class Exchange:
         """Bytes as they are."""
         self.socket.sendall(text.encode() if isinstance(text, str) else text)
 
-    def reply(self, status: int, body: str | bytes, content_type: str = "application/json") -> None:
+    def reply(
+        self,
+        status: int,
+        body: str | bytes,
+        content_type: str = "application/json",
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         """A whole answer."""
         body = body.encode() if isinstance(body, str) else body
         head = f"HTTP/1.1 {status} Said\r\ncontent-type: {content_type}\r\ncontent-length: {len(body)}\r\n"
-        self.send(f"{head}connection: close\r\n\r\n".encode() + body)
+        more = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
+        self.send(f"{head}{more}connection: close\r\n\r\n".encode() + body)
 
     def wait_for_the_end(self) -> None:
         """Say nothing until the other side closes; when that was is in `left`."""
@@ -154,6 +164,30 @@ def saying(*events: str, end: Manner = silent) -> Manner:
 
 def leaving(_: Exchange) -> None:
     """Closes the connection, politely."""
+
+
+def answering(content: str = "Hi") -> Manner:
+    """A whole chat answer."""
+    return lambda exchange: exchange.reply(200, whole(content))
+
+
+def refusing(status: int, message: str = "No.", **headers: str) -> Manner:
+    """An error; `retry_after_ms="5"` is the header of that name."""
+    said = json.dumps({"error": {"message": message, "type": "t", "code": "c"}})
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return lambda exchange: exchange.reply(status, said, headers=named)
+
+
+def in_turn(*manners: Manner) -> Manner:
+    """The first request is met by the first manner, the next by the next; the last stays."""
+    coming = itertools.chain(manners, itertools.repeat(manners[-1]))
+    return lambda exchange: next(coming)(exchange)
+
+
+def by_lot(seed: int, chance: float, one: Manner, other: Manner) -> Manner:
+    """`one` with this chance, else `other`: the same sequence for the same seed."""
+    draws = random.Random(seed)
+    return lambda exchange: (one if draws.random() < chance else other)(exchange)
 
 
 def chunk(content: str | None = None, role: str | None = None, finish: str | None = None) -> str:

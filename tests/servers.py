@@ -191,6 +191,26 @@ class Gatehouse:
         known = {n: options.pop(n) for n in ("key", "headers", "timeout", "path") if n in options}
         return self.ask(question(text, **options), virtual_key=virtual_key, **known)
 
+    # Its saved configs.
+
+    @functools.cached_property
+    def configs_key(self) -> str:
+        """An API key of the default workspace that may make and change configs."""
+        scopes = [f"--scope=configs.{verb}" for verb in ("create", "update", "read")]
+        return self.manage("create_api_key", "configs", *scopes)
+
+    def save_config(self, config: Any, key: str | None = None) -> str:
+        """A saved config; its slug."""
+        told = {"name": "Of the tests", "config": config}
+        answer = self.ask(told, path="/v1/configs", key=key or self.configs_key)
+        assert answer.status == 200, answer.body
+        return str(answer.json()["slug"])
+
+    def change_config(self, slug: str, **told: Any) -> None:
+        """Change what is told: `config`, `status`, `name`."""
+        answer = self.ask(told, path=f"/v1/configs/{slug}", method="PUT", key=self.configs_key)
+        assert answer.status == 200, answer.body
+
     # What it wrote.
 
     def rows(self, condition: str = "1 = 1", *values: Any) -> list[dict[str, Any]]:
