@@ -30,7 +30,7 @@ def aside(work: Callable[[], Result]) -> Result:
 def turn() -> None:
     """Let the others have theirs, wherever this is.
 
-    gevent's sleep in a thread of the pool would wake a loop of that thread's own, which starves the first one.
+    gevent's sleep in a thread of the pool would wake a loop of that thread's own, which starves the first.
     """
     if getattr(local, "is_aside", False):
         sys.modules["gevent.monkey"].get_original("time", "sleep")(TURN)
