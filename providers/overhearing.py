@@ -22,6 +22,20 @@ TELLING = re.compile(
     rb'"(?:usage|model|error|stop_reason|finish_reason|message_stop|response\.[a-z]+)"|\[DONE\]'
 )
 DONE = b"[DONE]"
+OPENINGS = {
+    b"error",
+    b"ping",
+    b"message_start",
+    b"content_block_start",
+    b"response.created",
+    b"response.queued",
+    b"response.in_progress",
+    b"response.failed",
+    b"response.output_item.added",
+    b"response.content_part.added",
+}
+TYPE = re.compile(rb'"type"\s*:\s*"([a-z._]+)"')
+ERROR = re.compile(rb'\s*\{\s*"error"')
 ENDS = {"message_stop", "response.completed", "response.incomplete", "response.failed"}  # types of events
 
 
@@ -31,12 +45,18 @@ def answer(slug: str, body: bytes | bytearray, reading: Reading) -> None:
     reading.partial = False  # what a whole answer counts is all it took, whether it says why it ended or not
 
 
-def stream(slug: str, chunks: Iterable[bytes], reading: Reading) -> Iterator[bytes]:
-    """The chunks of a stream of events, as they came. `reading` is filled before each, its end included."""
+def stream(
+    slug: str, chunks: Iterable[bytes], reading: Reading, *, attentive: bool = False
+) -> Iterator[bytes]:
+    """The chunks of a stream of events, as they came. `reading` is filled before each, its end included.
+
+    `attentive`: content is what is more than an opening, a ping or an error; else any byte is.
+    """
     overhearing = Overhearing(slug, reading)
     for chunk in chunks:
         overhearing.feed(chunk)
-        reading.content = reading.content or bool(chunk)
+        if not reading.content:
+            reading.content = overhearing.has_said_something if attentive else bool(chunk)
         yield chunk
     overhearing.feed(b"\n\n")
     reading.ended = True
@@ -57,6 +77,7 @@ class Overhearing:
         self.slug, self.reading = slug, reading
         self.held = bytearray()
         self.usage: JSON = {}
+        self.has_said_something = False
 
     def feed(self, chunk: bytes) -> None:
         """The next bytes of a stream of server-sent events; of what is none, nothing is heard."""
@@ -67,6 +88,7 @@ class Overhearing:
             *others, rest = BLANK_LINE.split(self.held[found.end() :])
             self.held = bytearray(rest)
             for event in (first, *others):
+                self.has_said_something = self.has_said_something or says_something(event)
                 if TELLING.search(event) and is_modest(event):
                     self.hear(b"\n".join(data_of(event)))
         if len(self.held) > LISTENED:
@@ -102,6 +124,15 @@ class Overhearing:
         reading.partial = reading.usage is not None and not reading.finish
         if isinstance(kind := said.get("type"), str) and kind in ENDS:
             reading.ended = True
+
+
+def says_something(event: bytes) -> bool:
+    """Whether an event is more than an opening, a ping, a comment or an error."""
+    data = b"".join(data_of(event))
+    if not data or ERROR.match(data):
+        return False
+    kind = TYPE.search(data)
+    return kind is None or kind[1] not in OPENINGS
 
 
 def is_modest(event: bytes) -> bool:

@@ -29,6 +29,7 @@ from proxy.errors import BodyTooComplex
 LARGE = 512 * 1024  # bytes; what is smaller is parsed in a few milliseconds
 AT_MOST = 4
 IDLE_SECONDS = 30.0
+SECONDS = 30.0  # that a child may work without a word
 MEMORY = 2 << 30  # bytes a child may have; a body that needs more is refused
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -127,7 +128,8 @@ class Child:
         self.idle_since = 0.0
 
     def work(self, head: JSON, parts: Iterable[Bytes]) -> tuple[JSON, list[bytearray]]:
-        send(self.socket, orjson.dumps(head), list(parts))
+        self.socket.settimeout(SECONDS)
+        send(self.socket, dumps(head), list(parts))
         told, answered = receive(self.socket)
         return orjson.loads(told), answered
 

@@ -20,7 +20,8 @@ class Outcome:
     `verdict` is what the record calls it if it stands: finished, failed, or refused (by the gateway).
     `bodies` are kept with the record; a stream keeps its own. `unasked`: the provider offers no such
     thing, so the answer is the gateway's and none of a leaf's headers go with it. `is_retryable`: nothing was
-    answered at all. `is_late`: the whole call's time is over.
+    answered at all. `is_last`: the call has had its time or its tries. `amounts_to`: the status that a stream
+    amounts to which goes out as it came, and failed before its first content.
     """
 
     status: int
@@ -34,12 +35,18 @@ class Outcome:
     stream: Stream | None = None
     unasked: bool = False
     is_retryable: bool = False
-    is_late: bool = False
+    is_last: bool = False
+    amounts_to: int = 0
+
+    @property
+    def counts_as(self) -> int:
+        """The status that a config decides by."""
+        return self.amounts_to or self.status
 
     @property
     def is_final(self) -> bool:
         """Whether nothing else is tried after it, whatever a config says."""
-        return self.unasked or self.is_late
+        return self.unasked or self.is_last
 
     def leave(self) -> None:
         """Something else is tried in its place."""

@@ -7,9 +7,11 @@ from dataclasses import replace
 
 from configs.parameters import laid_over
 from configs.tree import NO_SETTINGS, Settings
-from providers.json_text import dumps
+from providers.json_text import dumps, loads
 from proxy import apart
 from proxy.call import PASSTHROUGH, Call
+
+DROPPED_HERE = 32 * 1024  # bytes of a body: a path with `*` is looked for in every element of a list
 
 
 def applied(call: Call, settings: Settings) -> Call:
@@ -34,12 +36,15 @@ def only_model(settings: Settings) -> str:
 
 def is_object(call: Call) -> bool:
     """Whether the body is a JSON object, which alone has parameters."""
-    return bool(call.body) or call.raw[:64].lstrip()[:1] == b"{"
+    return bool(call.body) or (call.fn != PASSTHROUGH and call.raw[:64].lstrip()[:1] == b"{")
 
 
 def changed(call: Call, settings: Settings, *, strict: bool) -> Call:
     if apart.is_large(call.raw):
         body, raw = apart.changed(call.raw, settings)
+    elif settings.drop and len(call.raw) > DROPPED_HERE:
+        body = loads(bytes(apart.changed(call.raw, settings)[1]))
+        raw = dumps(body) if call.fn == PASSTHROUGH else b""
     else:
         body = laid_over(call.body, settings.default, settings.override, settings.drop)
         raw = dumps(body) if call.fn == PASSTHROUGH else b""

@@ -141,14 +141,17 @@ def told(slug: str, body: bytes) -> Problem:
 def streamed(reply: Reply, kind: str, leaf: Leaf, record: Record) -> Outcome:
     reading, slug = Reading(), leaf.provider.slug
     if kind.lower().startswith("text/event-stream"):
-        pieces = overhearing.stream(slug, reply.body, reading)
+        pieces = overhearing.stream(slug, reply.body, reading, attentive=record.is_routed)
     else:
         pieces = overhearing.unheard(reply.body, reading)
     stream = Passing(pieces, reading, reply, record, slug)
     with record.waiting():
         stream.hold(settings.STREAM_HOLD_SECONDS)
     headers = exchange.shown(reply, leaf) | HARMLESS
-    return Outcome(reply.status, content_type=kind, headers=headers, stream=stream)
+    outcome = Outcome(reply.status, content_type=kind, headers=headers, stream=stream)
+    if (problem := reading.problem) and not reading.content:
+        outcome.problem, outcome.amounts_to = problem, problem.status or 500
+    return outcome
 
 
 class Passing(Stream):
@@ -156,6 +159,10 @@ class Passing(Stream):
 
     Where its end can be told, its record closes before the end leaves; else when nothing more comes.
     """
+
+    @property
+    def is_decided(self) -> bool:
+        return super().is_decided or self.reading.problem is not None
 
     def passing(self) -> Iterator[bytes]:
         if self.held:

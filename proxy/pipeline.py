@@ -42,6 +42,7 @@ from proxy.routing import Draw
 from proxy.targets import Leaf
 
 REFUSED = (401, 403)  # how a provider answers a credential it does not accept
+MOST_ATTEMPTS = 100  # of one call: a config is no means to flood a provider
 SCOPE = "completions.write"
 LISTING_SCOPE = "virtual_keys.list"  # enough for a list of models
 
@@ -142,9 +143,14 @@ def served(target: Target, plan: Plan, record: Record) -> Outcome:
     if not outcome.unasked:
         outcome.headers = {**outcome.headers, **told(leaf.path, leaf.provider.slug, record)}
         if target.breaker:
-            breaker.note(plan.place(target.path), target.breaker, outcome.status)
-    outcome.is_late = plan.tree.leaves > 1 and time.monotonic() >= over_at(record)
+            breaker.note(plan.place(target.path), target.breaker, outcome.counts_as)
+    outcome.is_last = plan.tree.leaves > 1 and has_had_enough(record)
     return outcome
+
+
+def has_had_enough(record: Record) -> bool:
+    """Whether the call has used up its time or its tries, whatever its config has left to try."""
+    return len(record.attempts) >= MOST_ATTEMPTS or time.monotonic() >= over_at(record)
 
 
 def unserved(target: Target, error: ProviderError, record: Record) -> Outcome:
@@ -162,7 +168,7 @@ def persistently(leaf: Leaf, record: Record) -> tuple[Outcome, int]:
     assert leaf.retry is not None
     patience = Patience(leaf.retry, over_at(record))
     outcome = once(leaf, record)
-    while (seconds := patience.wait(outcome)) is not None:
+    while (seconds := patience.wait(outcome, left=MOST_ATTEMPTS - len(record.attempts))) is not None:
         record.leaves(RETRIED)
         outcome.leave()
         with record.waiting():
@@ -233,7 +239,7 @@ def attempt(leaf: Leaf, record: Record, retries: int, waited: float) -> Outcome:
     except BaseException as raised:
         record.tells(tried, 0, Problem(str(raised) or type(raised).__name__))
         raise
-    record.tells(tried, outcome.status, outcome.problem)
+    record.tells(tried, outcome.counts_as, outcome.problem)
     return outcome
 
 

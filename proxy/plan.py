@@ -42,7 +42,7 @@ class Plan:
         tree, query = chosen.tree, call.headers.environ.get("QUERY_STRING", "")
         if call.fn == MODELS and is_for_us(tree, call, query):
             return None
-        check(chosen, call, query)
+        check(chosen, call, caller, query)
         plan = cls(chosen, call, caller, query)
         if tree.leaves > 1:
             targets.check(tree.slugs, caller)
@@ -102,15 +102,24 @@ def is_for_us(tree: Tree, call: Call, query: str) -> bool:
     return tree.bare and not targets.named(call.headers, query)
 
 
-def check(chosen: Chosen, call: Call, query: str) -> None:
+def check(chosen: Chosen, call: Call, caller: Caller, query: str) -> None:
     """Refuse what no target can be asked for. Raises InvalidRequest."""
     tree = chosen.tree
     if not call.model and call.fn not in (MODELS, PASSTHROUGH) and not gives_model(tree):
         raise InvalidRequest("No model was given: set `model` in the body.")
-    if chosen.slug and tree.bare and not targets.names_anybody(call, query):
-        raise InvalidRequest(NO_PROVIDER)
+    if chosen.slug:
+        check_named(tree, call, caller, query)
     if call.fn == PASSTHROUGH and tree.leaves > 1 and call.path.startswith(OWN_OF_PROVIDERS):
         raise InvalidRequest(TOO_MANY)
+
+
+def check_named(tree: Tree, call: Call, caller: Caller, query: str) -> None:
+    """Refuse a request that names a virtual key there is none of, though its config would not use it."""
+    slug = targets.chosen(call, query)
+    if slug and not tree.bare:
+        targets.check([slug], caller)
+    if tree.bare and not slug and "x-portkey-provider" not in call.headers:
+        raise InvalidRequest(NO_PROVIDER)
 
 
 def gives_model(tree: Tree) -> bool:

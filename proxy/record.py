@@ -25,6 +25,7 @@ from proxy.errors import TRACE, NoRoom
 from proxy.targets import Leaf
 from proxy.watch import Stopping, Watched
 
+LONGEST_ERROR = 1_000  # characters that an attempt keeps of an error
 NO_READING = Reading()
 RETRIED, FELL_BACK, OTHER_SECRET = "retried", "fell back", "other secret"
 RESCUES = {RETRIED, FELL_BACK}
@@ -112,6 +113,11 @@ class Record(AbstractContextManager["Record"]):
         """The call follows this config."""
         self.facts |= config
 
+    @property
+    def is_routed(self) -> bool:
+        """Whether the call follows a config."""
+        return "config" in self.facts
+
     def tries(self, path: str, provider: str, held: HeldKey | None, model: str) -> Attempt:
         """A leaf is about to be tried."""
         slug = held.slug if held else ""
@@ -141,7 +147,7 @@ class Record(AbstractContextManager["Record"]):
         tried.status, self.first_byte_ms = status, now
         tried.first_byte_ms = tried.ms = round(now - tried.started_ms, 3)
         tried.outcome = "failed" if problem else "answered"
-        tried.error = problem.message if problem else ""
+        tried.error = problem.message[:LONGEST_ERROR] if problem else ""
 
     def elapsed(self) -> float:
         """Milliseconds since the call began."""

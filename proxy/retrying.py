@@ -26,11 +26,11 @@ class Patience:
         self.told: float | None = None  # seconds waited because a provider said so; None: none did
         self.gave_up = False
 
-    def wait(self, outcome: Outcome) -> float | None:
-        """Seconds to wait before asking again; None if what came counts."""
-        if not (outcome.is_retryable or outcome.status in self.rule.codes) or outcome.is_final:
+    def wait(self, outcome: Outcome, left: int = 1) -> float | None:
+        """Seconds to wait before asking again; None if what came counts. `left`: tries that the call has."""
+        if not (outcome.is_retryable or outcome.counts_as in self.rule.codes) or outcome.is_final:
             return None
-        seconds = self.next(outcome)
+        seconds = self.next(outcome) if left > 0 else None
         if seconds is None or time.monotonic() + seconds >= self.until:
             self.gave_up = True
             return None

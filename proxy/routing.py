@@ -68,7 +68,7 @@ def fallback(node: Fallback, asking: Asking) -> Walk:
     targets = closed(node, asking)
     for _, target in targets[:-1]:
         outcome = yield from walk(target, asking)
-        if outcome.is_final or not falls(node, outcome.status):
+        if outcome.is_final or not falls(node, outcome.counts_as):
             return outcome
     return (yield from walk(targets[-1][1], asking))
 

@@ -51,13 +51,18 @@ class Stream:
             size += len(piece)
             if size > HELD:
                 raise Garbled(f"{self.slug} sent {HELD} bytes that say nothing.")
-            if self.reading.content or self.reading.ended or time.monotonic() >= until:
+            if self.is_decided or time.monotonic() >= until:
                 break
         else:
             if not self.reading.ended:
                 self.problem = self.reading.problem or broken(self.slug)
         self.reply.pause_at = None
         self.held = b"".join(held)
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether it is known what becomes of the answer."""
+        return self.reading.content or self.reading.ended
 
     def __iter__(self) -> Iterator[bytes]:
         try:

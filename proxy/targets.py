@@ -8,10 +8,11 @@ the path or the query, then a plain provider id with the client's own credential
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 
 from configs.parameters import NOT_A_MODEL
 from configs.tree import CacheRule, Retry, Target
-from keys import virtual_keys
+from keys import tokens, virtual_keys
 from keys.authentication import client_credential
 from keys.callers import Caller
 from keys.virtual_keys import HeldKey
@@ -21,6 +22,9 @@ from providers.types import Credential, Provider
 from proxy import addresses, params, paths, slugs
 from proxy.call import MODELS, PASSTHROUGH, Call, Headers
 from proxy.errors import InvalidRequest
+
+LONGEST_SLUG = 40  # characters of a slug that an error shows
+TOLD_AT_MOST = 5  # unknown slugs, each of which costs a look into the database
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +62,6 @@ def named(headers: Headers, query: str) -> bool:
     return any(headers.get(name) for name in given) or bool(slugs.in_query(query)[0])
 
 
-def names_anybody(call: Call, query: str) -> bool:
-    """Whether a request says anywhere whom to call."""
-    return "x-portkey-provider" in call.headers or bool(chosen(call, query))
-
-
 def chosen(call: Call, query: str) -> str:
     """The slug of the virtual key that a request names; "" if the client brings its own credential."""
     provider = call.headers.get("x-portkey-provider", "")
@@ -90,14 +89,17 @@ def stored(target: Target, call: Call, caller: Caller, slug: str, model: str) ->
 
 
 def unknown(*names: str) -> InvalidRequest:
-    return InvalidRequest(f"Following keys are not valid: {', '.join(names)}")
+    """What is long is more likely a secret in the wrong place than a slug."""
+    shown = (name if len(name) <= LONGEST_SLUG else tokens.hint(name) for name in names)
+    return InvalidRequest(f"Following keys are not valid: {', '.join(shown)}")
 
 
 def check(names: Iterable[str], caller: Caller) -> None:
     """Refuse a config that names virtual keys there are none of. Raises InvalidRequest, DirectoryAway."""
     workspace = caller.workspace_id or ""
-    if missing := [slug for slug in names if virtual_keys.find(workspace, slug) is None]:
-        raise unknown(*missing)
+    missing = (slug for slug in names if virtual_keys.find(workspace, slug) is None)
+    if told := list(islice(missing, TOLD_AT_MOST)):
+        raise unknown(*told)
 
 
 def own(target: Target, call: Call, model: str) -> Leaf:

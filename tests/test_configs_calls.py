@@ -354,6 +354,35 @@ def test_a_call_that_passes_through_follows_a_config_too(ask, provider, slept):
     assert json.loads(provider.calls[1].request.body)["input"] == "b"
 
 
+OPENING = b'event: message_start\ndata: {"type":"message_start","message":{"model":"claude-x"}}\n\n'
+OVERLOADED = b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"Busy"}}\n\n'
+DELTA = b'event: content_block_delta\ndata: {"type":"content_block_delta","delta":{"text":"Hi"}}\n\n'
+STOP = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
+
+
+def test_a_stream_that_passes_through_falls_back_until_its_first_content(ask, provider, rows):
+    provider.post(ANTHROPIC, body=OPENING + OVERLOADED, content_type=EVENTS)
+    provider.post(ANTHROPIC, body=OPENING + DELTA + STOP, content_type=EVENTS)
+    answer = ask(fallback(CLAUDE, CLAUDE), {"stream": True}, path="/v1/messages")
+    assert b"".join(answer.streaming_content) == OPENING + DELTA + STOP
+    answer.close()
+    assert told(answer)[0] == "config.targets[1]"
+    (row,) = rows()
+    assert (row["outcome"], row["rescued"]) == ("finished", True)
+    assert [each["left"] for each in row["attempts"]] == ["fell back", ""]
+    assert row["attempts"][0]["status"] >= 500
+
+
+def test_where_there_is_nothing_to_fall_back_to_it_goes_out_as_it_came(ask, provider, rows):
+    provider.post(ANTHROPIC, body=OPENING + OVERLOADED, content_type=EVENTS)
+    answer = ask(fallback(CLAUDE, CLAUDE), {"stream": True}, path="/v1/messages")
+    assert (answer.status_code, b"".join(answer.streaming_content)) == (200, OPENING + OVERLOADED)
+    answer.close()
+    assert len(provider.calls) == 2
+    (row,) = rows()
+    assert (row["outcome"], row["option_index"]) == ("failed", "config.targets[1]")
+
+
 @pytest.mark.parametrize("path", ["/v1/files", "/v1/batches", "/v1/fine_tuning/jobs"])
 def test_what_one_provider_keeps_is_asked_of_one_target(ask, path):
     answer = ask(fallback(OPEN, OPEN), path=path)
@@ -385,3 +414,49 @@ def test_a_large_body_is_changed_too(ask, provider):
     sent = json.loads(provider.calls[0].request.body)
     assert (answer.status_code, sent["temperature"], sent["model"]) == (200, 0.5, "m")
     assert sent["messages"] == [{"role": "user", "content": "x" * 600_000}]
+
+
+def test_no_call_asks_more_often_than_a_hundred_times(ask, provider, slept, rows):
+    provider.post(OPENAI, json={}, status=500)
+    answer = ask(fallback(*[OPEN] * 40, retry={"attempts": 5}))
+    assert (answer.status_code, len(provider.calls)) == (500, 100)
+    assert told(answer)[:2] == ("config.targets[16]", "-1")
+    assert len(rows()[0]["attempts"]) == 100
+
+
+def test_an_attempt_keeps_the_beginning_of_an_error(ask, provider, rows):
+    provider.post(OPENAI, json={"error": {"message": "x" * 900_000}}, status=500)
+    ask(fallback(OPEN, OPEN))
+    assert [len(each["error"]) for each in rows()[0]["attempts"]] == [1_000, 1_000]
+
+
+@pytest.mark.parametrize("body", [b'{"a":1}\n{"a":2}', b"[1]", b'"{"', b"{"])
+def test_what_passes_through_and_is_no_object_is_not_changed(
+    client, token, virtual_key, provider, rows, body
+):
+    provider.post("https://api.openai.com/v1/things", json={})
+    config = json.dumps({**OPEN, "override_params": {"user": "u"}})
+    headers = {"x-portkey-api-key": token, "x-portkey-config": config}
+    client.post("/v1/things", body, content_type="application/x-ndjson", headers=headers)
+    assert provider.calls[0].request.body == body
+
+
+def test_a_bad_slug_is_refused_though_the_config_would_not_use_it(ask, provider):
+    answer = ask(OPEN, {"model": "@nobodys/gpt-4o"})
+    assert (answer.status_code, answer.json()["message"]) == (400, "Following keys are not valid: nobodys")
+
+
+def test_a_secret_in_the_place_of_a_slug_is_not_told_back(ask, rows):
+    secret = "sk-" + "a1b2c3d4" * 6
+    answer = ask({"virtual_key": secret})
+    assert answer.status_code == 400
+    assert secret not in answer.content.decode() + str(rows())
+
+
+@pytest.mark.parametrize("size", [40_000, 600_000])
+def test_drops_from_a_long_body_are_made_elsewhere(ask, provider, size):
+    provider.post(OPENAI, json=ANSWER)
+    messages = [{"role": "user", "content": "x", "name": "n"}] * (size // 50)
+    ask({**OPEN, "drop_params": ["messages[*].name"]}, {"messages": messages})
+    sent = json.loads(provider.calls[0].request.body)
+    assert sent["messages"] == [{"role": "user", "content": "x"}] * (size // 50)

@@ -55,6 +55,36 @@ def test_a_stream_is_the_same_bytes_and_is_understood_however_it_is_cut(name, si
     assert (reading.content, reading.ended, reading.partial, reading.problem) == (True, True, False, None)
 
 
+ERRORS = (
+    b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"Busy"}}\n\n',
+    b'data: {"error":{"message":"Busy","type":"server_error"}}\n\n',
+    b'data: {"type":"response.failed","response":{"error":{"message":"Busy"},"status":"failed"}}\n\n',
+)
+
+
+@pytest.mark.parametrize(("name", "openings"), [("anthropic", 1), ("responses", 1), ("chat", 0)])
+def test_heard_attentively_an_opening_is_no_content(name, openings):
+    sse, reading = STREAMS[name][0], Reading()
+    said = [bool(reading.content) for _ in overhearing.stream("p", events(sse), reading, attentive=True)]
+    assert said == [False] * openings + [True] * (len(said) - openings)
+
+
+@pytest.mark.parametrize("error", ERRORS)
+@pytest.mark.parametrize(
+    "before", [b"", b": ping\n\n", next(iter([ANTHROPIC[: ANTHROPIC.index(b"event: content")]]))]
+)
+def test_an_error_before_any_content_is_told_before_anything_counts(error, before):
+    reading = Reading()
+    for _ in overhearing.stream("p", [before, error], reading, attentive=True):
+        assert not reading.content
+    assert "Busy" in reading.problem.message
+
+
+def events(sse):
+    sse = sse.replace(b"\r\n", b"\n")
+    return [event + b"\n\n" for event in sse.split(b"\n\n") if event]
+
+
 def test_a_stream_that_breaks_off_leaves_what_was_told_and_no_end():
     def broken():
         yield ANTHROPIC[: ANTHROPIC.index(b"event: message_delta")]

@@ -84,7 +84,7 @@ def test_when_all_fail_the_last_one_counts():
 def test_what_nothing_else_can_help_ends_a_fallback():
     last = Outcome(500, unasked=True)
     assert walked(fallback(A, B), last) == (paths(0), last)
-    late = Outcome(500, is_late=True)
+    late = Outcome(500, is_last=True)
     assert walked(fallback(fallback(A, B), C), late)[1] is late
 
 
