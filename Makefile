@@ -14,11 +14,14 @@ NODE_PACKAGES := tests/node/node_modules/.package-lock.json
 $(NODE_PACKAGES): tests/node/package-lock.json
 	@! command -v npm >/dev/null || { npm ci --prefix tests/node --no-audit --no-fund --loglevel=error && touch $@; } || true
 
+# Many tests wait for processes: twice as many at once as there are cores keep these busy.
+BESIDE := $(shell echo $$((2 * $$(nproc))))
+
 # A set of test cases is to have one order in every process.
 test: $(NODE_PACKAGES) ## every test; names those that need something this machine lacks
 	@$(PYTHON) scripts/set_up.py requirements-dev.txt
 	@export PYTHONHASHSEED=0; failed=0; \
-	$(BIN)/python -m pytest -n auto --dist loadfile -m "not timed and not alone" || failed=1; \
+	$(BIN)/python -m pytest -n $(BESIDE) --dist loadfile -m "not timed and not alone" || failed=1; \
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "timed and not alone" || failed=1; \
 	$(BIN)/python -m pytest -m alone || failed=1; \
 	exit $$failed

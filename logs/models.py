@@ -83,6 +83,7 @@ class RequestLog(models.Model):
     config = models.CharField(max_length=NAME, blank=True)  # its slug; "inline": it came with the call
     config_id = models.CharField("config id", max_length=ID, blank=True)
     config_version = models.CharField(max_length=ID, blank=True)
+    config_number = models.IntegerField(null=True, blank=True)  # of that version
     mode = models.CharField(max_length=16, blank=True)  # of the config's root
     rescued = models.BooleanField(default=False)  # answered well after a retry or a fallback
     skipped = models.JSONField(default=list, blank=True)  # targets whose circuit breaker was open
@@ -155,6 +156,7 @@ class RequestLog(models.Model):
 class BodyKind(models.TextChoices):
     """The middle two are kept only where they differ from the outer ones."""
 
+    CONFIG = "config"  # as the client sent it, without the credentials in it
     REQUEST = "request"  # as the client sent it
     SENT = "sent"  # as it went to the provider
     RECEIVED = "received"  # as it came from the provider

@@ -15,7 +15,7 @@ import orjson
 
 from logs.facts import LISTED
 from logs.ids import minted_at
-from logs.models import ID, LONG, MESSAGE, NAME, NAMED, Outcome
+from logs.models import ID, LONG, MESSAGE, NAME, NAMED, BodyKind, Outcome
 from logs.reader import Call
 from logs.segments import Body, Record
 from logs.usage import LARGEST, Pricer, count, usage
@@ -92,10 +92,19 @@ def rows(call: Call, price: Pricer = rates.price) -> Rows:
     log |= {name: number(closed.get(name)) for name in NUMBERS}
     log["model"] = text(closed.get("model") or opened.get("model"), NAME)
     log["stream"] = bool(opened.get("stream"))
+    log["config_number"] = count(either("config_number", closed, opened)) or None
+    if config := opened.get("config_text"):
+        bodies[BodyKind.CONFIG.value] = told(BodyKind.CONFIG.value, str(config))
     log |= ending(call, closed)
     log |= usage(log, opened, closed, bodies, price)
     listed = list(closed.get(LISTED) or ())
     return Rows(log, [stored(call.id, body) for body in bodies.values()], searchable(log, metadata), listed)
+
+
+def told(kind: str, said: str) -> Body:
+    """A body that came among the facts."""
+    content = said.encode()
+    return Body(kind, content, len(content))
 
 
 def facts(record: Record | None) -> dict[str, Any]:

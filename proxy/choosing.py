@@ -4,11 +4,12 @@ The errors are those of the account layer and of the validator (gateway-behaviou
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from configs import compiling, saved, schema
 from configs.compiling import Invalid, Legacy, NotJSON
+from configs.masking import masked
 from configs.places import INLINE
 from configs.tree import PLAIN, Tree
 from keys.callers import Caller
@@ -28,17 +29,24 @@ LEGACY = "This version of config is not supported in this route. Please migrate 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """A config's tree, and what the record calls it: `slug` is INLINE for one that the request holds."""
+    """A config's tree, and what the record calls it: `slug` is INLINE for one that the request holds.
+
+    `number` and `version` (an id) are a saved one's, `text` that of the request's.
+    """
 
     tree: Tree
     slug: str = ""
     id: str = ""
     version: str = ""
+    number: int = 0
+    text: str = field(default="", repr=False)
 
-    def facts(self) -> dict[str, str]:
+    def facts(self) -> dict[str, Any]:
         """What the record tells of it."""
-        told = {"config": self.slug, "config_id": self.id, "config_version": self.version}
-        return {**told, "mode": self.tree.mode}
+        told: dict[str, Any] = {"config": self.slug, "mode": self.tree.mode}
+        if self.slug == INLINE:
+            return told | {"config_text": masked(self.text)}
+        return told | {"config_id": self.id, "config_version": self.version, "config_number": self.number}
 
 
 NONE = Chosen(PLAIN)
@@ -63,13 +71,13 @@ def kept(caller: Caller, slug: str) -> Chosen:
         raise InvalidRequest("Invalid config id passed")
     if found.violations:
         raise InvalidConfig([str(violation) for violation in found.violations])
-    return Chosen(found.tree, found.slug, found.id, found.version_id)
+    return Chosen(found.tree, found.slug, found.id, found.version_id, found.version)
 
 
 def inline(text: str, headers: Headers) -> Chosen:
     """The config that a header holds."""
     try:
-        return Chosen(compiling.compiled(text), INLINE)
+        return Chosen(compiling.compiled(text), INLINE, text=text)
     except Legacy:
         raise InvalidRequest(LEGACY) from None
     except NotJSON:

@@ -109,7 +109,7 @@ class Record(AbstractContextManager["Record"]):
             raise NoRoom from None
         self.opened = True
 
-    def follows(self, config: Mapping[str, str]) -> None:
+    def follows(self, config: Mapping[str, Any]) -> None:
         """The call follows this config."""
         self.facts |= config
 

@@ -176,6 +176,7 @@ def refused(status: int, body: dict[str, Any], told: Manners | None = None) -> H
         response.headers["Retry-After"] = told.retry_after
     if 300 <= status < 400:
         response.headers["Location"] = "/sandbox/"
+    response._has_been_logged = True  # type: ignore[attr-defined]  # asked for: Django would call it an error
     return response
 
 

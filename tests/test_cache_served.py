@@ -145,7 +145,8 @@ def test_a_question_in_other_words_is_answered_by_every_worker(server: Gatehouse
     while asked(server, headers, trace := new_trace(), [{"type": "text", "text": text}]) == "SEMANTIC MISS":
         assert time.monotonic() < until
     row = server.row(trace)
-    assert (row["cache_status"], float(row["cost"])) == ("SEMANTIC HIT", 0)
+    assert (row["cache_status"], row["total_tokens"]) == ("SEMANTIC HIT", 0)
+    assert 0 < float(row["cost"]) < 1e-6  # what the embedding cost
     assert row["cache_similarity"] > 0.99
 
 

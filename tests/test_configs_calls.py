@@ -460,3 +460,20 @@ def test_drops_from_a_long_body_are_made_elsewhere(ask, provider, size):
     ask({**OPEN, "drop_params": ["messages[*].name"]}, {"messages": messages})
     sent = json.loads(provider.calls[0].request.body)
     assert sent["messages"] == [{"role": "user", "content": "x"}] * (size // 50)
+
+
+def test_the_config_of_a_request_is_on_record_without_its_credentials(ask, provider, rows):
+    provider.post(OPENAI, json=ANSWER)
+    secret = "sk-theirs-0123456789abcdef"
+    config = {
+        "provider": "openai",
+        "apiKey": secret,
+        "openai_project": "p-0123456789abc",
+        "retry": {"attempts": 1},
+    }
+    ask(config)
+    (row,) = rows()
+    told = json.loads(row["config_text"])
+    assert (told["provider"], told["apiKey"], told["retry"]) == ("openai", "sk*****def", {"attempts": 1})
+    assert secret not in str(row)
+    assert "p-0123456789abc" not in str(row)

@@ -533,3 +533,21 @@ def test_only_who_may_see_the_log_sees_a_call(client: Client) -> None:
 def test_a_call_that_is_not_there_leads_back_to_the_list(auditor: Client, id_: str) -> None:
     answer = auditor.get(f"{LIST}{id_}/change/")
     assert (answer.status_code, answer["location"]) == (302, LIST)
+
+
+def test_the_waits_before_retries_are_told_apart_from_the_providers_time(auditor: Client) -> None:
+    attempts = [
+        {"path": "config", "status": 503, "left": "retried", "host": "h", "ms": 20},
+        {"path": "config", "status": 200, "waited_ms": 1000, "host": "h", "ms": 30},
+    ]
+    log = made(attempts=attempts, total_ms=1060, first_byte_ms=1055, gateway_ms=5)
+    told = words(story(auditor, log))
+    assert "the waits before retries: 1.0 s waiting for the provider's first byte: 50 ms" in told
+
+
+def test_the_config_of_the_request_and_the_number_of_a_saved_ones_version_are_shown(auditor: Client) -> None:
+    version = {"config_version": "7c9a0d6e-2b1f-4a55-9a0e-0f6f1b7c1d11", "config_number": 3}
+    shown = story(auditor, made({"config": {"provider": "@<b>a</b>"}}, config="pc-a-1", **version))
+    assert "Version of the config 3 (7c9a0d6e-2b1f-4a55-9a0e-0f6f1b7c1d11)" in words(shown)
+    assert "The config in the request, without its credentials" in words(shown)
+    assert "<b>a</b>" not in shown

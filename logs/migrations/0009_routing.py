@@ -13,6 +13,7 @@ FIELDS = {
     "config": models.CharField(blank=True, max_length=255),
     "config_id": models.CharField(blank=True, max_length=64, verbose_name="config id"),
     "config_version": models.CharField(blank=True, max_length=64),
+    "config_number": models.IntegerField(blank=True, null=True),
     "mode": models.CharField(blank=True, max_length=16),
     "rescued": models.BooleanField(default=False),
     "skipped": models.JSONField(blank=True, default=list),
@@ -68,6 +69,20 @@ class Migration(migrations.Migration):
                 migrations.AddField(model_name="requestlog", name=name, field=field)
                 for name, field in FIELDS.items()
             ],
+        ),
+        migrations.AlterField(
+            model_name="logbody",
+            name="kind",
+            field=models.CharField(
+                choices=[
+                    ("config", "Config"),
+                    ("request", "Request"),
+                    ("sent", "Sent"),
+                    ("received", "Received"),
+                    ("response", "Response"),
+                ],
+                max_length=16,
+            ),
         ),
         *(migrations.AddIndex(model_name="requestlog", index=index) for index in INDEXES),
         migrations.RunPython(guard.guard, guard.lift),

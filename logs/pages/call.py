@@ -34,6 +34,7 @@ SHOWN = 256 << 10  # characters of a body, as it is
 STRETCH = 16 << 10  # of them at a time
 READ = 1 << 20  # bytes of a body
 TITLES = {
+    BodyKind.CONFIG: "The config in the request, without its credentials",
     BodyKind.REQUEST: "The request, as the client sent it",
     BodyKind.SENT: "The request, as it went to the provider",
     BodyKind.RECEIVED: "The answer, as it came from the provider",
@@ -96,10 +97,20 @@ def fragments(log: RequestLog, of_config: str = "") -> Iterator[SafeString]:
     bodies = {kind: kept[kind] for kind in BodyKind if kind in kept}
     yield shown("head", log=log, sentence=wording.sentence(log), kinds=list(bodies), **facts(log, of_config))
     yield from conversation(log, bodies)
-    yield shown("times", log=log, times=timeline.times(log.first_byte_ms, log.total_ms, log.gateway_ms))
+    yield shown(
+        "times", log=log, times=timeline.times(log.first_byte_ms, log.total_ms, log.gateway_ms, paused(log))
+    )
     yield from attempts(log)
     yield shown("cost", log=log, **costs(log))
     yield from raw(bodies)
+
+
+def paused(log: RequestLog) -> float:
+    """Milliseconds that were waited before retries."""
+    known = (
+        [each for each in log.attempts if isinstance(each, dict)] if isinstance(log.attempts, list) else []
+    )
+    return sum(timeline.number(each, "waited_ms") for each in known)
 
 
 def shown(name: str, **context: Any) -> SafeString:
@@ -145,7 +156,7 @@ def how(log: RequestLog, of_config: str) -> list[Fact]:
     """By which config the call was routed, and what the cache had for it."""
     return [
         Fact("Config", routed.config(log), alike(workspace=log.workspace_id, config=log.config), of_config),
-        Fact("Version of the config", log.config_version),
+        Fact("Version of the config", routed.version(log)),
         Fact("Strategy", routed.mode(log)),
         Fact("Target", log.option_index),
         Fact("Cache", routed.cache(log)),

@@ -110,7 +110,7 @@ def whom(tried: Tried) -> str:
 
 def why(tried: Tried, after: Tried | None, log: RequestLog) -> str:
     """What came of a request, and why it was not the last word."""
-    said = answered(tried)
+    said = answered(tried, is_hit=log.cache_status in HITS and after is None)
     match tried.left:
         case "":
             return said
@@ -124,11 +124,18 @@ def why(tried: Tried, after: Tried | None, log: RequestLog) -> str:
     return f"{said}, {tried.left}"
 
 
-def answered(tried: Tried) -> str:
+def version(log: RequestLog) -> str:
+    """The number of a saved config's version, and its id."""
+    return f"{log.config_number} ({log.config_version})" if log.config_number else log.config_version
+
+
+def answered(tried: Tried, *, is_hit: bool) -> str:
     """The status, whose it was, and how the answer ended where it did not end well."""
     if not tried.status:
         return tried.outcome if tried.outcome not in ("", "answered", "failed") else "was not answered"
     ended = f", {tried.outcome}" if tried.outcome not in ("", "answered", "failed") else ""
+    if is_hit and not tried.host:
+        return "answered from the gateway's cache"
     if not tried.host and tried.outcome:
         return f"ended with {tried.status} before its provider was asked{ended}"
     return f"answered {tried.status}{ended}"

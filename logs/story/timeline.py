@@ -22,14 +22,20 @@ class Stretch:
 
 
 def times(
-    first_byte_ms: float | None, total_ms: float | None, gateway_ms: float | None
+    first_byte_ms: float | None, total_ms: float | None, gateway_ms: float | None, paused_ms: float = 0
 ) -> tuple[Stretch, ...]:
-    """The whole call: the gateway's own work, the wait for the first byte, the rest of the answer."""
+    """The whole call: the gateway's own work, the waits before retries, for the first byte, and the rest."""
     if not total_ms or total_ms <= 0:
         return ()
     first = min(first_byte_ms or total_ms, total_ms)
     ours = min(gateway_ms or 0.0, first)
-    lengths = (("gateway", 0.0, ours), ("waiting", ours, first - ours), ("rest", first, total_ms - first))
+    waited = ours + min(paused_ms, first - ours)
+    lengths = (
+        ("gateway", 0.0, ours),
+        ("pause", ours, waited - ours),
+        ("waiting", waited, first - waited),
+        ("rest", first, total_ms - first),
+    )
     return stretches(lengths, total_ms)
 
 
