@@ -78,6 +78,16 @@ def request(page: Page, gatehouse: Gatehouse) -> None:
     page.goto(f"/admin/logs/requestlog/{gatehouse.row(PICTURED)['id']}/change/")
 
 
+def config(page: Page, gatehouse: Gatehouse) -> None:
+    page.goto("/admin/configs/config/")
+    page.get_by_role("link", name="Paid plans first").click()
+    page.get_by_role("link", name="Dry run").click()
+    page.locator("[name='metadata']").fill('{"plan": "paid"}')
+    page.get_by_role("button", name="Which target?").click()
+    page.get_by_text("Where it would go").wait_for()
+    page.evaluate("document.querySelectorAll('.gh-panel')[1].remove()")  # the form, to show what came of it
+
+
 def audit(page: Page, gatehouse: Gatehouse) -> None:
     page.goto("/admin/audit/auditevent/")
 
@@ -88,6 +98,7 @@ PICTURES = (
     Picture("api-key", api_key, (1200, 380), ("Copy this key now", "Mobile app")),
     Picture("requests", requests, (1200, 840), ("Export", "TRUNCATED · 200", "FAILED · 429")),
     Picture("request", request, (1200, 1200), ("Will I need an umbrella", "calls weather", "Usage and cost")),
+    Picture("config", config, (1200, 1280), ("It goes to @claude", "if metadata.plan is", "95 %")),
     Picture("audit", audit, (1200, 640), ("Signed in", "mistral-trial", "203.0.113.7")),
 )
 

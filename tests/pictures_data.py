@@ -3,6 +3,7 @@
 It prints an API key. All of it is done by the admin of the pictures, so that the audit log tells of somebody.
 """
 
+import json
 from datetime import timedelta
 
 import django
@@ -20,6 +21,30 @@ KEYS = (
     ("research", "Open models", "open-models", "together-ai"),
 )
 
+CONFIG = {
+    "strategy": {
+        "mode": "conditional",
+        "conditions": [{"query": {"metadata.plan": "paid"}, "then": "best"}],
+        "default": "cheap",
+    },
+    "targets": [
+        {
+            "name": "best",
+            "strategy": {"mode": "fallback", "on_status_codes": [429, 500, 503]},
+            "retry": {"attempts": 2},
+            "targets": [{"provider": "@claude"}, {"provider": "@openai-prod", "request_timeout": 20_000}],
+        },
+        {
+            "name": "cheap",
+            "strategy": {"mode": "loadbalance"},
+            "targets": [
+                {"provider": "@openai-prod", "weight": 95},
+                {"provider": "@mistral-trial", "weight": 5, "cache": {"mode": "simple", "max_age": 3_600}},
+            ],
+        },
+    ],
+}
+
 
 def main() -> None:
     django.setup()
@@ -33,6 +58,7 @@ def main() -> None:
     with actors.acting(actors.of_user(admin, FROM)):
         make_workspaces()
         make_virtual_keys()
+        make_config()
         print(make_api_keys())
 
 
@@ -64,6 +90,13 @@ def make_virtual_keys() -> None:
     trial.expires_at = timezone.now() + timedelta(days=14)
     with changing(trial):
         trial.save()
+
+
+def make_config() -> None:
+    from configs.creation import create_config
+    from keys.models import Workspace
+
+    create_config(Workspace.objects.default(), "Paid plans first", json.dumps(CONFIG))
 
 
 def make_api_keys() -> str:
