@@ -4,45 +4,20 @@ A call is handed down once and its answer comes up once. Whatever happens, one r
 known and closes before the last bytes leave.
 """
 
-import time
 from contextlib import ExitStack
-from dataclasses import replace
-from datetime import UTC, datetime
 
-from django.conf import settings
-
-from configs import breaker, sticky
+from configs import sticky
 from configs.tree import Target
-from keys import virtual_keys
 from keys.callers import Caller
-from keys.errors import DirectoryAway, forbidden
-from keys.virtual_keys import HeldKey
-from providers.errors import ProviderError, Unrenderable
-from providers.types import Problem
-from proxy import (
-    apart,
-    body,
-    catalogue,
-    choosing,
-    errors,
-    exchange,
-    passthrough,
-    retrying,
-    routing,
-    upstream,
-    watch,
-)
+from keys.errors import forbidden
+from proxy import apart, body, catalogue, choosing, errors, routing, tries, upstream, watch
 from proxy import call as calls
-from proxy.call import MODELS, PASSTHROUGH, Headers
+from proxy.call import MODELS, Headers
 from proxy.outcome import Outcome
 from proxy.plan import Plan
-from proxy.record import FELL_BACK, OTHER_SECRET, RETRIED, Record
-from proxy.retrying import Patience
+from proxy.record import FELL_BACK, Record
 from proxy.routing import Draw
-from proxy.targets import Leaf
 
-REFUSED = (401, 403)  # how a provider answers a credential it does not accept
-MOST_ATTEMPTS = 100  # of one call: a config is no means to flood a provider
 SCOPE = "completions.write"
 LISTING_SCOPE = "virtual_keys.list"  # enough for a list of models
 
@@ -103,7 +78,7 @@ def known_models(caller: Caller) -> Outcome:
 def follow(plan: Plan, record: Record) -> Outcome:
     """Try the targets the walk names, telling it what came of each, until it says which outcome counts."""
     if isinstance(root := plan.tree.root, Target):  # as nearly always: there is no way to find
-        return served(root, plan, record)
+        return tries.served(root, plan, record)
     walk = routing.walk(root, plan.asking(record.skipped))
     asked, outcome = next(walk), None
     while True:
@@ -113,7 +88,7 @@ def follow(plan: Plan, record: Record) -> Outcome:
             if outcome is not None:
                 record.leaves(FELL_BACK)
                 outcome.leave()
-            came = outcome = served(asked, plan, record)
+            came = outcome = tries.served(asked, plan, record)
         try:
             asked = walk.send(came)
         except StopIteration as end:
@@ -127,137 +102,3 @@ def remembered(draw: Draw, plan: Plan) -> int:
         draw.sticky, plan.caller.id, plan.facts().metadata, plan.call.body, plan.call.headers
     )
     return sticky.remembered(plan.lasting_place(draw.path), who, draw.among, draw.sticky.ttl)
-
-
-def served(target: Target, plan: Plan, record: Record) -> Outcome:
-    """What came of a target, asked as often as its retry allows; with the headers every answer carries."""
-    try:
-        leaf = plan.leaf(target)
-    except ProviderError as error:
-        return unserved(target, error, record)
-    except errors.InvalidRequest as error:
-        if plan.tree.leaves == 1 or not target.asked:
-            raise
-        return unserved(target, Unrenderable(str(error.detail)), record)  # another may still serve
-    outcome, record.retry_count = persistently(leaf, record) if leaf.retry else (once(leaf, record), 0)
-    if not outcome.unasked:
-        outcome.headers = {**outcome.headers, **told(leaf.path, leaf.provider.slug, record)}
-        if target.breaker:
-            breaker.note(plan.place(target.path), target.breaker, outcome.counts_as)
-    outcome.is_last = plan.tree.leaves > 1 and has_had_enough(record)
-    return outcome
-
-
-def has_had_enough(record: Record) -> bool:
-    """Whether the call has used up its time or its tries, whatever its config has left to try."""
-    return len(record.attempts) >= MOST_ATTEMPTS or time.monotonic() >= over_at(record)
-
-
-def unserved(target: Target, error: ProviderError, record: Record) -> Outcome:
-    """A target that cannot be asked at all."""
-    tried = record.tries(target.path, target.provider, None, "")
-    outcome, record.retry_count = exchange.failed(error, target.provider), 0
-    record.tells(tried, outcome.status, outcome.problem)
-    if not outcome.unasked:
-        outcome.headers = told(target.path, target.provider, record)
-    return outcome
-
-
-def persistently(leaf: Leaf, record: Record) -> tuple[Outcome, int]:
-    """What came of the leaf in the end, and what the client is told of its retries."""
-    assert leaf.retry is not None
-    patience = Patience(leaf.retry, over_at(record))
-    outcome = once(leaf, record)
-    while (seconds := patience.wait(outcome, left=MOST_ATTEMPTS - len(record.attempts))) is not None:
-        record.leaves(RETRIED)
-        outcome.leave()
-        with record.waiting():
-            retrying.sleep(seconds)
-        outcome = once(leaf, record, retries=patience.retries, waited=seconds)
-    return outcome, patience.count
-
-
-def over_at(record: Record) -> float:
-    """When (time.monotonic) the whole call has to be over."""
-    return record.watched.began + float(settings.WHOLE_CALL_SECONDS)
-
-
-def once(leaf: Leaf, record: Record, retries: int = 0, waited: float = 0) -> Outcome:
-    """What came of one try. Where the provider refuses its credential, the key's other one is tried too.
-
-    It is an attempt of its own, and what came of that counts, unless it is refused as well.
-    """
-    outcome = attempt(leaf, record, retries, waited)
-    if not is_refusal(outcome) or (other := with_other_credential(leaf)) is None:
-        return outcome
-    record.leaves(OTHER_SECRET)
-    again = attempt(other, record, retries, 0)
-    return outcome if is_refusal(again) else again
-
-
-def is_refusal(outcome: Outcome) -> bool:
-    """Whether the provider, and not the gateway, says that it does not accept the credential."""
-    return outcome.status in REFUSED and outcome.verdict == "failed"
-
-
-def with_other_credential(leaf: Leaf) -> Leaf | None:
-    """The leaf with what its key holds beside the credential that was refused; None where there is nothing.
-
-    By what is known of the key now: the call may have waited long, and a grace been ended, a key switched off
-    or a secret replaced meanwhile. A key that leads elsewhere by now is no longer this leaf's.
-    """
-    if leaf.held is None or (now := known_now(leaf.held)) is None:
-        return None
-    if now.credential != leaf.credential:
-        return replace(leaf, held=now, credential=now.credential)
-    if now.previous is None or now.previous_until is None or now.previous_until <= datetime.now(UTC):
-        return None
-    return replace(leaf, held=now, credential=now.previous)
-
-
-def known_now(held: HeldKey) -> HeldKey | None:
-    """The same key as the directory has it now; None if it is not to be used, or that cannot be told."""
-    try:
-        now = virtual_keys.find(held.workspace_id, held.slug)
-    except DirectoryAway:
-        return None
-    if now is None or (now.integration_id, now.provider) != (held.integration_id, held.provider):
-        return None
-    return now
-
-
-def attempt(leaf: Leaf, record: Record, retries: int, waited: float) -> Outcome:
-    """Ask the leaf's provider; every failure is an outcome."""
-    tried = record.tries(leaf.path, leaf.provider.slug, leaf.held, leaf.model)
-    tried.previous_secret = leaf.held is not None and leaf.credential is leaf.held.previous
-    tried.retries, tried.waited_ms = retries, waited * 1000
-    try:
-        ask = passthrough.ask if leaf.call.fn == PASSTHROUGH else exchange.ask
-        outcome = expired(leaf) or ask(leaf, record, tried)
-    except ProviderError as error:
-        outcome = exchange.failed(error, leaf.provider.slug)
-    except BaseException as raised:
-        record.tells(tried, 0, Problem(str(raised) or type(raised).__name__))
-        raise
-    record.tells(tried, outcome.counts_as, outcome.problem)
-    return outcome
-
-
-def expired(leaf: Leaf) -> Outcome | None:
-    """The refusal of a virtual key whose day has passed."""
-    held = leaf.held
-    if held is None or held.expires_at is None or held.expires_at > datetime.now(UTC):
-        return None
-    problem = Problem(f"Portkey Virtual Key {held.slug} Expired", "virtual_key_expired_error", None, "01")
-    return Outcome(401, errors.dump(errors.envelope(problem)), problem=problem, verdict="refused")
-
-
-def told(path: str, provider: str, record: Record) -> dict[str, str]:
-    """The headers every answer of a target carries."""
-    return {
-        "x-portkey-last-used-option-index": path,
-        "x-portkey-cache-status": record.cache_status,
-        errors.TRACE_HEADER: record.trace.id,
-        "x-portkey-retry-attempt-count": str(record.retry_count),
-        "x-portkey-provider": provider,
-    }
