@@ -1,9 +1,10 @@
 """An answer as it is kept: what the client got to see, and what the record knows of it.
 
-Shared ones are kept as bytes: a head of JSON, then the body, compressed where that pays. Whoever compresses
-gives the others a turn between two slices.
+Shared ones are kept as bytes: a head of JSON, then the body, compressed where that pays, and before both a
+sum by which damage is seen. Whoever compresses gives the others a turn between two slices.
 """
 
+import math
 import struct
 import time
 import zlib
@@ -15,10 +16,13 @@ import orjson
 from providers.types import Usage
 
 LARGEST = 1024 * 1024  # bytes of a body; a larger answer is not kept
+LARGEST_PACKED = LARGEST + 64 * 1024  # bytes; what is larger is none of ours
+MOST_TOKENS = 2**53
 WORTH_IT = 1024  # bytes below which nothing is compressed
 SLICE = 64 * 1024
-HEAD = struct.Struct("!BI")  # the form, the length of the head
-PLAIN, COMPRESSED = 1, 2
+HEAD = struct.Struct("!BII")  # the form, the sum of what follows, the length of the head
+PLAIN, COMPRESSED = 3, 4  # an earlier version's 1 and 2 had no sum
+KINDS = {"streamed": bool, "provider": str, "model": str, "finish": str}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ def packed(entry: Entry) -> bytes:
     facts = asdict(entry)
     form, body = squeezed(facts.pop("body"))
     head = orjson.dumps(facts)
-    return HEAD.pack(form, len(head)) + head + body
+    return HEAD.pack(form, zlib.crc32(body, zlib.crc32(head)), len(head)) + head + body
 
 
 def squeezed(body: bytes) -> tuple[int, bytes]:
@@ -65,23 +69,47 @@ def squeezed(body: bytes) -> tuple[int, bytes]:
 
 
 def unpacked(content: bytes) -> Entry | None:
-    """The entry in bytes; None if there is none in them: another version may have written them."""
+    """The entry in bytes; None if there is none in them: another version or somebody else may have written
+    them, and they may be damaged."""
+    if len(content) > LARGEST_PACKED:
+        return None
     try:
-        form, length = HEAD.unpack_from(content)
-        facts = orjson.loads(content[HEAD.size : HEAD.size + length])
-        body = expanded(form, content[HEAD.size + length :])
-        return Entry(body=body, **{**facts, "usage": counted(facts["usage"])})
-    except (struct.error, zlib.error, ValueError, TypeError, KeyError):
+        form, total, length = HEAD.unpack_from(content)
+        head, body = content[HEAD.size : HEAD.size + length], content[HEAD.size + length :]
+        if zlib.crc32(body, zlib.crc32(head)) != total:
+            return None
+        return Entry(body=expanded(form, body), **known(orjson.loads(head)))
+    except (struct.error, zlib.error, ValueError, TypeError, LookupError, AttributeError):
         return None
 
 
+def known(facts: dict[str, Any]) -> dict[str, Any]:
+    """The facts of a head. Raises ValueError, TypeError or KeyError for what is none of ours."""
+    created: Any = facts["created"]
+    if any(type(facts[name]) is not kind for name, kind in KINDS.items()):
+        raise TypeError("not as we write it")
+    if type(created) not in (int, float) or not math.isfinite(created):
+        raise TypeError("no time")
+    return {**facts, "usage": counted(facts["usage"])}
+
+
 def expanded(form: int, body: bytes) -> bytes:
+    """The body as it was. Raises ValueError for one that is larger than any of ours."""
     if form == PLAIN:
-        return body
-    if form != COMPRESSED:
+        whole = body
+    elif form == COMPRESSED:
+        whole = zlib.decompressobj().decompress(body, LARGEST + 1)
+    else:
         raise ValueError(form)
-    return zlib.decompressobj().decompress(body, LARGEST)
+    if len(whole) > LARGEST:
+        raise ValueError("too large")
+    return whole
 
 
 def counted(usage: dict[str, Any] | None) -> Usage | None:
-    return None if usage is None else Usage(**usage)
+    """Raises TypeError for counts that are none."""
+    if usage is None:
+        return None
+    if any(type(count) is not int or not 0 <= count <= MOST_TOKENS for count in usage.values()):
+        raise TypeError("no count")
+    return Usage(**usage)

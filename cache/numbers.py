@@ -8,6 +8,9 @@ import sys
 from functools import lru_cache
 from typing import Any
 
+MOST = 8192  # numbers of a vector; no model has more
+ROUNDING = 1e-3  # what 32 bits may take from the length of a vector of length 1
+
 
 @lru_cache(maxsize=1)
 def numpy() -> Any:
@@ -20,16 +23,29 @@ def numpy() -> Any:
 
 
 def direction(numbers: Any) -> Any:
-    """A vector of length 1 in 32 bits. Raises ValueError for what has no direction."""
-    np = numpy()
-    vector = np.asarray(numbers, dtype=np.float32)
-    length = float(np.linalg.norm(vector)) if vector.ndim == 1 else 0.0
-    if not 0 < length < float("inf"):
+    """A vector of length 1 in 32 bits. Raises ValueError for what has none, or is no list of numbers."""
+    if not isinstance(numbers, list | tuple) or not 0 < len(numbers) <= MOST:
         raise ValueError("no vector")
+    if any(type(number) not in (int, float) for number in numbers):
+        raise ValueError("no numbers")
+    np = numpy()
+    try:
+        with np.errstate(all="ignore"):
+            vector = np.asarray(numbers, dtype=np.float32)
+            length = float(np.linalg.norm(vector))
+    except OverflowError:
+        raise ValueError("no number of 32 bits") from None
+    if not 0 < length < float("inf"):
+        raise ValueError("no direction")
     return vector / np.float32(length)
 
 
 def read(content: bytes) -> Any:
-    """A vector that `direction` made, from its bytes. Raises ValueError."""
+    """A vector that `direction` made, from its bytes. Raises ValueError for what it did not make."""
     np = numpy()
-    return np.frombuffer(content, dtype=np.float32)
+    vector = np.frombuffer(content[: MOST * 4 + 1], dtype=np.float32)
+    with np.errstate(all="ignore"):
+        length = float(np.linalg.norm(vector))
+    if not abs(length - 1) < ROUNDING:
+        raise ValueError("no direction")
+    return vector

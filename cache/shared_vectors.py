@@ -14,7 +14,9 @@ from cache.vectors import MOST, Partition
 from cache.writing import Job, writer
 from shared_state import link
 
-AT_ONCE = 100  # vectors of one reading; others have their turn while the next are asked for
+AT_ONCE = 100  # vectors of one reading, or so many as make BYTES; others have their turn before the next
+BYTES = 512 * 1024
+LONGEST_KEY = 128
 
 
 class Learnt(NamedTuple):
@@ -60,18 +62,20 @@ def hear(name: str, known: Partition) -> None:
 
 def unseen(name: str, known: Partition) -> Iterator[tuple[str, Learnt | None]]:
     """Each with its place in the list. Raises Away."""
+    place, count = link.key("cache", "like", name), max(1, min(AT_ONCE, BYTES // (4 * known.size)))
     while True:
         with link.use() as redis:
-            found: Any = redis.xrange(link.key("cache", "like", name), min=known.seen, count=AT_ONCE)
+            found: Any = redis.xrange(place, min=known.seen, count=count)
         for at, facts in found:
             yield at.decode(), read(facts)
-        if len(found) < AT_ONCE:
+        if len(found) < count:
             return
 
 
 def read(facts: dict[bytes, bytes]) -> Learnt | None:
-    """None of what another version may have written."""
+    """None of what another version, or somebody else, may have written."""
     try:
-        return Learnt(facts[b"k"].decode(), numbers.read(facts[b"v"]), float(facts[b"u"]))
+        key = facts[b"k"][:LONGEST_KEY].decode()
+        return Learnt(key, numbers.read(facts[b"v"]), float(facts[b"u"]))
     except (KeyError, ValueError):
         return None

@@ -6,10 +6,11 @@ a thread does it (a greenlet, where gevent runs the process), and what it cannot
 
 import os
 from functools import lru_cache, partial
+from typing import Any
 
 from django.conf import settings
 
-from cache.entries import Entry, packed, unpacked
+from cache.entries import LARGEST_PACKED, Entry, packed, unpacked
 from cache.memory import Memory
 from cache.writing import Job, writer
 from shared_state import link
@@ -21,7 +22,7 @@ def find(key: str) -> Entry | None:
         return memory().find(key)
     try:
         with link.use() as redis:
-            content = redis.get(name(key))
+            content: Any = redis.getrange(name(key), 0, LARGEST_PACKED)  # a byte more than is ever ours
     except link.Away:
         return memory().find(key)
     return unpacked(content) if isinstance(content, bytes) else None
@@ -37,6 +38,8 @@ def keep(key: str, entry: Entry, seconds: int) -> None:
 
 def write(key: str, entry: Entry, seconds: int) -> None:
     content = packed(entry)
+    if len(content) > LARGEST_PACKED:
+        return
     try:
         with link.use() as redis:
             redis.set(name(key), content, ex=seconds)

@@ -2,7 +2,7 @@
 
 Vectors have length 1, so that their products are cosines. They stand in partitions: only what is the same in
 everything but its texts is compared. A partition keeps its newest thousand, a worker the partitions it used
-last, up to ROOM.
+last, up to ROOM: what their vectors take, however many numbers a model has, and what stands beside them.
 """
 
 import time
@@ -12,7 +12,9 @@ from typing import Any
 from cache.numbers import numpy
 
 MOST = 1000  # vectors of a partition
-ROOM = 32 * 1024 * 1024  # bytes of a worker's vectors
+PARTITIONS = 1000  # of a worker
+ROOM = 64 * 1024 * 1024  # bytes of a worker's partitions
+BESIDE, BESIDE_EACH = 2048, 512  # bytes that a partition takes beside its vectors, and each of them
 FIRST = 16  # vectors there is room for at first
 ROUNDING = 1e-6  # the cosine of a vector and itself may be that much less than 1
 BEST = 3  # of those that are alike enough
@@ -30,7 +32,7 @@ class Partition:
 
     @property
     def bytes(self) -> int:
-        return int(self.rows.nbytes)
+        return int(self.rows.nbytes) + BESIDE + BESIDE_EACH * len(self.places)
 
     def put(self, key: str, vector: Any, until: float) -> None:
         """Remember a vector in place of the one its key had; the oldest goes if there are too many."""
@@ -85,9 +87,15 @@ class Vectors:
         if found is None or found.size != size:
             found = self.partitions[name] = Partition(size)
         self.partitions.move_to_end(name)
-        while len(self.partitions) > 1 and sum(each.bytes for each in self.partitions.values()) > self.room:
-            self.partitions.popitem(last=False)
+        self.trim()
         return found
+
+    def trim(self) -> None:
+        """Forget the partitions used least until the others have room: also when one has grown."""
+        taken = sum(each.bytes for each in self.partitions.values())
+        while len(self.partitions) > 1 and (taken > self.room or len(self.partitions) > PARTITIONS):
+            _, least = self.partitions.popitem(last=False)
+            taken -= least.bytes
 
 
 vectors = Vectors()

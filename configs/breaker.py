@@ -3,8 +3,10 @@
 Whether one is open is a look into this process's memory, and so is noting what came of a call. Where there is
 a Redis, a thread tells the others what was noted and hears of theirs, several times a second: a breaker that
 opens in one worker is soon open in each. While it is away, and where there is none, each worker counts for
-itself. When a target has failed too often is told by configs/breaker_counts.py; which targets are left out
-where a breaker is open is the walk's business.
+itself; so it does for configs that stood in a request, of which a caller can make any number, and for what a
+config has beyond its room (configs/breaker_sharing.py, configs/breaker_rooms.py). When a target has failed
+too often is told by configs/breaker_counts.py; which targets are left out where a breaker is open is the
+walk's business.
 """
 
 import logging
@@ -16,20 +18,19 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import Literal, TypeVar
+from typing import Literal
 
-from configs import breaker_sharing
-from configs.breaker_counts import Count, is_failure, is_success
-from configs.breaker_sharing import Added, Heard, Opened, Told, Total, exchange
+from configs.breaker_counts import LONGEST, Count, is_failure, is_success
+from configs.breaker_rooms import Rooms
+from configs.breaker_sharing import Added, Full, Heard, Opened, Told, Total, exchange
+from configs.places import is_inline
 from configs.tree import BreakerRule
 from shared_state.link import LINK, Away, Link
 
-AT_MOST = 10_000  # targets counted, and breakers open: the oldest go
 EVERY = 0.2  # seconds between two words with the others
 AT_ONCE = 250  # targets told of in one of them
+IN_ONE_TURN = 500  # breakers that are put in words before others have their turn
 SPOKEN_EVERY = 60.0  # seconds
-
-V = TypeVar("V")
 
 log = logging.getLogger(__name__)
 
@@ -66,9 +67,9 @@ class Breakers:
         self._talking = threading.Lock()
         self._thread: threading.Thread | None = None
         self._begun = self._shares = self._is_shared = False
-        self._counts: dict[str, Count] = {}
-        self._openings: dict[str, Opening] = {}
-        self._untold: dict[str, Count] = {}
+        self._counts: Rooms[Count] = Rooms()
+        self._openings: Rooms[Opening] = Rooms()
+        self._untold: Rooms[Count] = Rooms()
         self._untold_openings: set[str] = set()
         self._untold_closings: set[str] = set()
         self._memory = ""
@@ -93,7 +94,7 @@ class Breakers:
         with self._lock:
             count = self._count(key, rule)
             count.add(failed, self.clock())
-            if self._shares:
+            if self._is_told(key):
                 self._untold[key] = count
             if failed and count.is_too_much:
                 self._open(key, count)
@@ -103,8 +104,7 @@ class Breakers:
         now, count = self.clock(), self._counts.get(key)
         if count is None or now >= count.until:
             self._drop(key)
-            count = Count(rule, now)
-            put(self._counts, key, count)
+            count = self._counts[key] = Count(rule, now)
         return count
 
     def _drop(self, key: str) -> None:
@@ -116,9 +116,13 @@ class Breakers:
         if before is not None and now < before.until:
             return
         self._openings.pop(key, None)
-        put(self._openings, key, Opening(now, count.until, count.failures))
-        if self._shares:
+        self._openings[key] = Opening(now, count.until, count.failures)
+        if self._is_told(key):
             self._untold_openings.add(key)
+
+    def _is_told(self, key: str) -> bool:
+        """Whether the others are told of it."""
+        return self._shares and not is_inline(key)
 
     # For people.
 
@@ -126,11 +130,16 @@ class Breakers:
         """Those that are open, as far as is known here: with a Redis, of all workers, asked now."""
         self.refresh()
         now, present = self.clock(), datetime.now(UTC)
-        return [
-            Open(key, present + ago(now - each.since), present + ago(now - each.until), each.failures)
-            for key, each in list(self._openings.items())
-            if now < each.until
-        ]
+        with self._lock:
+            openings = list(self._openings.items())
+        told: list[Open] = []
+        for key, each in openings:
+            if now < each.until:
+                since, until = present + ago(now - each.since), present + ago(now - each.until)
+                told.append(Open(key, since, until, each.failures))
+                if len(told) % IN_ONE_TURN == 0:
+                    turn()
+        return told
 
     def scope(self) -> Literal["shared", "worker"]:
         """Whether all workers and machines have the same breakers at this moment, or each worker its own."""
@@ -142,7 +151,7 @@ class Breakers:
             self._drop(key)
             self._openings.pop(key, None)
             self._untold_openings.discard(key)
-            if self.link.is_configured():
+            if self.link.is_configured() and not is_inline(key):
                 self._untold_closings.add(key)
         self.refresh()
 
@@ -193,6 +202,7 @@ class Breakers:
             try:
                 self._exchange()
                 if self._untold_openings:
+                    turn()
                     self._exchange()
                 self._is_shared = True
             except BaseException:
@@ -204,6 +214,7 @@ class Breakers:
             counts = dict(islice(self._untold.items(), AT_ONCE))
             told = self._to_tell(counts)
         heard = exchange(self.link, told)
+        turn()
         with self._lock:
             self._untold_closings.difference_update(told.closed)
             self._untold_openings.difference_update(each.key for each in told.opened)
@@ -225,25 +236,33 @@ class Breakers:
 
     def _hear(self, heard: Heard) -> None:
         """Open here is what is open there, and what the others were not told of yet."""
-        now, before = self.clock(), self._openings
+        now = self.clock()
         if heard.memory != self._memory:  # another Redis, or one that forgot: what is known here holds
             self._memory = heard.memory
-            self._untold_openings.update(key for key, each in before.items() if now < each.until)
-        all_heard = len(heard.open) < breaker_sharing.MOST_OPEN
-        after = {k: each for k, each in before.items() if k in self._untold_openings or not all_heard}
-        for each in heard.open:
-            if each.key not in self._untold_closings:
-                put(after, each.key, Opening(now - each.age, now + each.left, each.failures))
-        self._openings = after
-        for key, opening in before.items():
-            if now < opening.until and key not in after:  # somebody closed it
-                self._drop(key)
+            self._untold_openings.update(
+                key for key, each in self._openings.items() if now < each.until and not is_inline(key)
+            )
+        there = {each.key: each for each in heard.open if each.key not in self._untold_closings}
+        full = Full(heard.open)
+        for key, opening in list(self._openings.items()):
+            if key not in there and not (now < opening.until and self._is_own(key, full)):
+                del self._openings[key]
+                if now < opening.until:  # somebody closed it
+                    self._drop(key)
+        for key, each in there.items():
+            self._openings[key] = Opening(now - each.age, now + min(each.left, LONGEST), each.failures)
+
+    def _is_own(self, key: str, full: Full) -> bool:
+        """Whether what the others have not got may be open here."""
+        return key in self._untold_openings or is_inline(key) or full.has(key)
 
     def _settle(self, counts: dict[str, Count], added: list[Added], totals: list[Total]) -> None:
         now = self.clock()
         for (key, count), each, total in zip(counts.items(), added, totals, strict=True):
             count.told(each, total, now)
-            if self._counts.get(key) is not count:  # its time was over meanwhile, or somebody closed it
+            if self._counts.get(key) is not count:  # it is over, closed by somebody, or had no room
+                if self._untold.get(key) is count:
+                    del self._untold[key]
                 continue
             if not count.untold_failures and not count.untold_successes:
                 self._untold.pop(key, None)
@@ -251,11 +270,9 @@ class Breakers:
                 self._open(key, count)
 
 
-def put(kept: dict[str, V], key: str, value: V) -> None:
-    """Keep a value, and no more than AT_MOST of them."""
-    kept[key] = value
-    if len(kept) > AT_MOST:
-        del kept[next(iter(kept))]
+def turn() -> None:
+    """Give the others their turn, where gevent runs the process."""
+    time.sleep(1e-6)
 
 
 def ago(seconds: float) -> timedelta:

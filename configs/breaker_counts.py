@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from configs.breaker_sharing import Added, Total
 from configs.tree import BreakerRule
 
+LONGEST = 86_400.0  # seconds that a target is left alone, whatever the rule says
+
 
 def is_failure(status: int, rule: BreakerRule) -> bool:
     return status >= 500 if rule.codes is None else status in rule.codes
@@ -17,6 +19,11 @@ def is_failure(status: int, rule: BreakerRule) -> bool:
 def is_success(status: int, rule: BreakerRule) -> bool:
     """Whether it is one that the rule asks for: without a percentage it asks for none."""
     return rule.percentage is not None and 200 <= status < 300
+
+
+def cooldown(rule: BreakerRule) -> float:
+    """Seconds from the first failure to the end."""
+    return min(rule.cooldown, LONGEST)
 
 
 @dataclass(slots=True)
@@ -32,7 +39,7 @@ class Count:
 
     @property
     def until(self) -> float:
-        return self.since + self.rule.cooldown
+        return self.since + cooldown(self.rule)
 
     @property
     def is_too_much(self) -> bool:
@@ -63,4 +70,4 @@ class Count:
         self.untold_successes -= added.successes
         self.failures = total.failures + self.untold_failures
         self.successes = total.successes + self.untold_successes
-        self.since = now + total.left - self.rule.cooldown
+        self.since = now + total.left - cooldown(self.rule)

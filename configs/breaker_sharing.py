@@ -2,27 +2,45 @@
 
 There lie a count for each target that failed of late, gone by itself when its time is over, and the breakers
 that are open. What the numbers lead to is decided in configs/breaker.py, by whoever adds the last of them:
-counts are added and read in one step. Ages and times left are told, never a time of day, so that machines
+counts are added and read in one step. No config may have more than MOST_OF_ONE that are open here, so that
+none ends the sharing of others. What somebody else wrote there is dropped. Nothing lies there longer than a
+day, but for the memory, a single number. Ages and times left are told, never a time of day, so that machines
 need not agree on one. All names carry one hash tag: they lie on one node of a cluster.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
-from shared_state.link import Link, key
+from configs.places import room
+from shared_state.link import Away, Link, key
 
 NAMES = (key("{breakers}", "open"), key("{breakers}", "memory"), key("{breakers}", "count", ""))
 MOST_OPEN = 1_000  # in Redis, as each worker reads them all; beyond that, breakers are each worker's own
+MOST_OF_ONE = 200  # of them, of one config
 SCRIPT = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local open, memory, count = KEYS[1], KEYS[2], KEYS[3]
 local told = cjson.decode(ARGV[1])
 
+local day = 86400000
+
 local function milliseconds(seconds)
-  return math.max(1, math.ceil(seconds * 1000))
+  return math.min(day, math.max(1, math.ceil(seconds * 1000)))
+end
+
+local function room(key)
+  return string.match(key, '^[^:]*:[^:]*') or key
+end
+
+local function read(opening)
+  local since, ends, failures = string.match(opening, '^(%d+) (%d+) (%d+)$')
+  if since and #opening < 60 then
+    return tonumber(since), math.min(tonumber(ends), now + day), tonumber(failures)
+  end
 end
 
 for _, key in ipairs(told.closed) do
@@ -42,31 +60,35 @@ for i, each in ipairs(told.added) do
   counts[i] = {failures, successes, redis.call('PTTL', name)}
 end
 
-local function read(opening)
-  local since, ends, failures = string.match(opening, '(%d+) (%d+) (%d+)')
-  return tonumber(since), tonumber(ends), tonumber(failures)
+local opened, rooms, index = {}, {}, {}
+local function put(key, since, ends, failures)
+  opened[#opened + 1] = {key, now - since, ends - now, failures}
+  rooms[room(key)] = (rooms[room(key)] or 0) + 1
+  index[key] = true
 end
 
-for _, each in ipairs(told.opened) do
-  local before = redis.call('HGET', open, each.key)
-  local _, ends = read(before or '0 0 0')
-  if ends <= now and (before or redis.call('HLEN', open) < tonumber(ARGV[2])) then
-    local since, ends = now - milliseconds(each.age), now + milliseconds(each.left)
-    local opening = string.format('%.0f %.0f %.0f', since, ends, each.failures)
-    redis.call('HSET', open, each.key, opening)
-  end
-end
-
-local opened, latest = {}, 0
 local pairs_ = redis.call('HGETALL', open)
 for i = 1, #pairs_, 2 do
   local since, ends, failures = read(pairs_[i + 1])
-  if ends <= now then
-    redis.call('HDEL', open, pairs_[i])
+  if since and ends > now then
+    put(pairs_[i], since, ends, failures)
   else
-    latest = math.max(latest, ends - now)
-    opened[#opened + 1] = {pairs_[i], now - since, ends - now, failures}
+    redis.call('HDEL', open, pairs_[i])
   end
+end
+
+for _, each in ipairs(told.opened) do
+  local taken = rooms[room(each.key)] or 0
+  if not index[each.key] and #opened < tonumber(ARGV[2]) and taken < tonumber(ARGV[3]) then
+    local since, ends = now - milliseconds(each.age), now + milliseconds(each.left)
+    redis.call('HSET', open, each.key, string.format('%.0f %.0f %.0f', since, ends, each.failures))
+    put(each.key, since, ends, each.failures)
+  end
+end
+
+local latest = 0
+for _, each in ipairs(opened) do
+  latest = math.max(latest, each[3])
 end
 if latest > 0 then
   redis.call('PEXPIRE', open, latest)
@@ -134,8 +156,11 @@ def exchange(link: Link, told: Told) -> Heard:
     """
     words = orjson.dumps(told)
     with link.use() as redis:
-        answer: Any = redis.register_script(SCRIPT)(keys=NAMES, args=[words, MOST_OPEN])
-    return heard(orjson.loads(answer))
+        answer: Any = redis.register_script(SCRIPT)(keys=NAMES, args=[words, MOST_OPEN, MOST_OF_ONE])
+    try:
+        return heard(orjson.loads(answer))
+    except (ValueError, TypeError, LookupError):
+        raise Away("Redis did not answer as it should.") from None
 
 
 def heard(answer: dict[str, Any]) -> Heard:
@@ -143,3 +168,14 @@ def heard(answer: dict[str, Any]) -> Heard:
     totals = [Total(failures, successes, left / 1000) for failures, successes, left in answer["counts"] or ()]
     opened = [Opened(key, age / 1000, left / 1000, failed) for key, age, left, failed in answer["open"] or ()]
     return Heard(answer["memory"], totals, opened)
+
+
+class Full:
+    """Where Redis has no room left: what is not told there of it may be open all the same."""
+
+    def __init__(self, opened: list[Opened]) -> None:
+        self.is_full = len(opened) >= MOST_OPEN
+        self.taken = Counter(room(each.key) for each in opened)
+
+    def has(self, key: str) -> bool:
+        return self.is_full or self.taken[room(key)] >= MOST_OF_ONE

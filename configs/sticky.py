@@ -11,9 +11,15 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from configs import places
 from configs.tree import Sticky
 from shared_state import link
 
+DAY = 86_400
+LONGEST_INLINE, LONGEST_SAVED = (
+    DAY,
+    30 * DAY,
+)  # seconds that a choice is kept at most, so that Redis does not fill
 LONGEST = 4_096  # characters of a value that are looked at; hashing more would hold up other calls
 
 Weights = Sequence[tuple[int, float]]  # a target's index and its weight
@@ -53,12 +59,18 @@ def text(value: object) -> str:
 def remembered(place: str, identifier: str, weights: Weights, ttl: float) -> int:
     """The target chosen before at this place, if it may still be; else `chosen`, kept for `ttl` seconds.
 
-    `place` names a version of a config and a node in it. Raises ValueError as `chosen` does.
+    `place` names a node of a config (configs/places.py); an inline one's choices last a day at most, a saved
+    one's thirty. Raises ValueError as `chosen` does.
     """
     choice = chosen(place, identifier, weights)
     with suppress(link.Away):
-        return kept(link.key("sticky", place, identifier), choice, weights, max(1, int(ttl)))
+        return kept(link.key("sticky", place, identifier), choice, weights, lasting(place, ttl))
     return choice
+
+
+def lasting(place: str, ttl: float) -> int:
+    """For how many seconds a choice is kept."""
+    return max(1, int(min(ttl, LONGEST_INLINE if places.is_inline(place) else LONGEST_SAVED)))
 
 
 def chosen(place: str, identifier: str, weights: Weights) -> int:

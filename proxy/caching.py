@@ -2,13 +2,20 @@
 
 A config turns it on (`cache`), and only what has no state and no effect is served: chats, text completions,
 embeddings, and of what passes through the paths named here. A hit asks no provider. What counts as the same
-question is cache/questions.py's, how an answer is told again proxy/replayed.py's.
+question is cache/questions.py's, how an answer is told again proxy/replayed.py's, when one is whole enough to
+be kept proxy/remembering.py's.
+
+An answer that was found by likeness is kept aside for the question that found it: under a key that only calls
+look up which may be answered by likeness. So it never becomes what the mode simple finds.
+
+A body in which a member is named twice is not served (cache/naming.py): which of the two the provider heeds
+is not known, and what it answers to one must not be kept as the answer to the other.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from cache import ages, questions, store
+from cache import ages, naming, questions, store
 from cache.entries import Entry
 from cache.questions import Question
 from configs.tree import CacheRule
@@ -16,6 +23,7 @@ from providers.json_text import loads
 from providers.types import JSON, Ask, WireRequest
 from proxy import apart, likeness, replayed, turns
 from proxy.call import LONGEST, PASSTHROUGH, Call, Headers
+from proxy.likeness import Comparison
 from proxy.outcome import Outcome
 from proxy.record import Record
 from proxy.remembering import Place
@@ -34,7 +42,10 @@ PASSED = {  # paths that pass through and have neither state nor effect
     "/rerank",
     "/ocr",
 }
-STATE = ("store", "background", "conversation")  # parameters by which a response outlives its call
+STATE = {  # parameters by which a call has a state or an effect beside its answer
+    "/responses": ("background", "conversation", "previous_response_id"),
+    "/messages": ("container", "mcp_servers"),
+}
 NO_HEADERS: Mapping[str, str] = {}
 
 
@@ -89,28 +100,46 @@ class Consulting:
             key = self.question.key()
         except RecursionError:
             return NOT_ASKED
-        place = Place(key, self.seconds, self.leaf.provider.slug)
+        passed = path_of(self.leaf.call) if self.leaf.call.fn == PASSTHROUGH else ""
+        place = Place(key, self.seconds, self.leaf.provider.slug, passed)
         if refreshes(self.leaf.call.headers):
-            self.record.cache_status = REFRESH
-            store.drop(key)
-            return Consulted(place=place)
+            return self.refreshed(place)
         self.record.cache_status = MISS
-        if (entry := store.find(key)) and (hit := self.hit(entry)):
+        if hit := self.found(key):
             return Consulted(hit)
-        return self.compared(place) if self.rule.mode == SEMANTIC else Consulted(place=place)
+        comparison = self.comparison(place)
+        return Consulted(place=place) if comparison is None else self.compared(comparison, place)
 
-    def compared(self, place: Place) -> Consulted:
-        """What was answered to a question like this; where questions are not compared, nothing."""
-        comparison = likeness.comparison(self.question, self.asked, place.key, place.seconds)
-        if comparison is None:
-            return Consulted(place=place)
+    def refreshed(self, place: Place) -> Consulted:
+        """Nothing that is kept, not even what was found by likeness."""
+        self.record.cache_status = REFRESH
+        store.drop(place.key)
+        if comparison := self.comparison(place):
+            store.drop(comparison.aside)
+        return Consulted(place=place)
+
+    def comparison(self, place: Place) -> Comparison | None:
+        """How the question is compared with others; None if it is not."""
+        if self.rule.mode != SEMANTIC:
+            return None
+        return likeness.comparison(self.question, self.asked, place.key, place.seconds)
+
+    def compared(self, comparison: Comparison, place: Place) -> Consulted:
+        """What was answered to a question like this: found earlier for the same one, or now."""
+        if hit := self.found(comparison.aside):
+            return Consulted(hit)
         self.record.cache_status = SEMANTIC_MISS
         for found in comparison.alike(self.record):
             if hit := self.hit(found.entry, SEMANTIC_HIT):
                 self.record.cache_similarity = round(found.similarity, 6)
-                store.keep(place.key, found.entry, max(1, place.seconds - int(found.entry.age)))
+                store.keep(comparison.aside, found.entry, max(1, place.seconds - int(found.entry.age)))
                 return Consulted(hit)
         return Consulted(place=replace(place, then=comparison.learn))
+
+    def found(self, key: str) -> Outcome | None:
+        """The answer under a key, where it may be told."""
+        entry = store.find(key)
+        return None if entry is None else self.hit(entry)
 
     @property
     def seconds(self) -> int:
@@ -166,16 +195,31 @@ def served(call: Call, wire: WireRequest) -> JSON | None:
     """The body that goes to the provider, of a call that the cache serves."""
     if apart.is_large(call.raw) or not replayed.is_simple(wire.body):
         return None
-    path = call.path.partition("?")[0].rstrip("/")
+    path = path_of(call)
     if call.fn not in SERVED and not (call.fn == PASSTHROUGH and wire.method == "POST" and path in PASSED):
         return None
+    sent, turn = bytes(wire.body), turns.Turn()
     try:
-        body = loads(bytes(wire.body))
+        body = loads(sent)
     except ValueError:
         return None
-    if not isinstance(body, dict) or (path == "/responses" and any(body.get(name) for name in STATE)):
+    if not isinstance(body, dict) or (call.fn == PASSTHROUGH and has_state(path, body)):
         return None
-    return body
+    turn.offer()
+    clear = naming.is_clear(sent, body)
+    turn.offer()
+    return body if clear else None
+
+
+def path_of(call: Call) -> str:
+    return call.path.partition("?")[0].rstrip("/")
+
+
+def has_state(path: str, body: JSON) -> bool:
+    """Whether a call leaves something behind or goes on from it. A response is stored unless told not to."""
+    if path == "/responses" and body.get("store") is not False:
+        return True
+    return any(body.get(name) for name in STATE.get(path, ()))
 
 
 def shaping(leaf: Leaf, asked: Ask | None) -> JSON | None:

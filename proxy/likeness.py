@@ -2,7 +2,8 @@
 
 Looked for where a workspace has that on (cache/semantic.py), the question is one that may be compared
 (cache/conversations.py) and it was not found as it stands. What its embedding leads to is an answer that was
-kept; where that is over by now, nothing is found. A new answer is learnt with the embedding it was asked by.
+kept; where that is over by now, nothing is found. What was found is kept aside, for calls that may be
+answered by likeness too. A new answer is learnt with the embedding it was asked by.
 """
 
 import time
@@ -43,6 +44,11 @@ class Comparison:
     seconds: int
     vector: Any = None
 
+    @property
+    def aside(self) -> str:
+        """The key of what was found for this very question by likeness, told in this very way."""
+        return questions.hashed("alike", self.name, self.key, self.way.threshold)
+
     def alike(self, record: Record) -> Iterator[Found]:
         """What was answered to questions like this, the most alike first; nothing without an embedding."""
         self.vector = embedded(self.conversation.text, self.way, self.workspace, record)
@@ -50,6 +56,7 @@ class Comparison:
             return
         partition = self.partition()
         shared_vectors.hear(self.name, partition)
+        vectors.trim()
         for similarity, key in partition.like(self.vector, self.way.threshold):
             if (entry := store.find(key)) is not None:
                 yield Found(entry, similarity)
@@ -62,6 +69,7 @@ class Comparison:
             return
         learnt = Learnt(self.key, self.vector, time.time() + self.seconds)
         self.partition().put(*learnt)
+        vectors.trim()
         shared_vectors.tell(self.name, learnt)
 
     def partition(self) -> Partition:

@@ -1,7 +1,8 @@
 """An answer on its way to the client that is to be kept, once it is known to be whole.
 
-What is not finished, is no 200, or is larger than LARGEST is not kept. Keeping takes no time that a client
-would notice: what is shared with others is written by a thread (cache/store.py).
+What is not finished, is no 200, or is larger than LARGEST is not kept. What passes through is finished when
+it says so itself: a response that is completed, a message that tells why it stopped. Keeping takes no time
+that a client would notice: what is shared with others is written by a thread (cache/store.py).
 """
 
 import time
@@ -18,11 +19,15 @@ Then = Callable[[Entry], None]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an answer is kept, and for how many seconds. `then`: what else is done once it is."""
+    """Where an answer is kept, and for how many seconds. `then`: what else is done once it is.
+
+    `passed`: the path of a call that passes through.
+    """
 
     key: str
     seconds: int
     provider: str
+    passed: str = ""
     then: Then | None = None
 
     def keeping(self, outcome: Outcome) -> Outcome:
@@ -47,11 +52,25 @@ class Place:
     def keep(self, body: bytes, reading: Reading, *, streamed: bool) -> None:
         if len(body) > LARGEST or reading.problem is not None or not reading.ended:
             return
+        if not says_its_end(self.passed, reading.finish, streamed=streamed):
+            return
         usage = None if reading.partial else reading.usage
         entry = Entry(body, streamed, self.provider, reading.model, reading.finish, usage, time.time())
         store.keep(self.key, entry, self.seconds)
         if self.then is not None:
             self.then(entry)
+
+
+def says_its_end(path: str, finish: str, *, streamed: bool) -> bool:
+    """Whether what passes through is whole by its own word. Other streams have no word for it."""
+    match path:
+        case "":
+            return True
+        case "/responses":
+            return finish == "completed"
+        case "/messages":
+            return finish not in ("", "pause_turn")
+    return not streamed
 
 
 class Copy:

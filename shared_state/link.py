@@ -2,8 +2,9 @@
 
 Every use goes through `use`, which turns whatever Redis or the way to it does wrong into `Away`: callers then
 do as if there were no Redis. While it is away one caller a second finds out whether it is back, and the
-others are told at once, so that no call waits for it twice. What is shared, and what is done without, is up
-to each user (configs/breaker.py, configs/sticky.py). The library is imported by a process that has a Redis.
+others are told at once, so that no call waits for it twice. No use takes longer than USE_SECONDS, however
+slowly the answer comes (shared_state/punctual.py). What is shared, and what is done without, is up to each
+user (configs/breaker.py, configs/sticky.py). The library is imported by a process that has a Redis.
 """
 
 import logging
@@ -15,11 +16,14 @@ from typing import TYPE_CHECKING, Literal
 
 from django.conf import settings
 
+from shared_state import punctual
+
 if TYPE_CHECKING:
     from redis import BlockingConnectionPool, Redis
 
 PREFIX = "gatehouse:"  # of every key, since others may use the same Redis
 CONNECT_SECONDS, ANSWER_SECONDS = 0.25, 0.5
+USE_SECONDS = 0.9  # for a whole use, the wait for a connection included
 CONNECTIONS = 16  # of a process; who finds all of them taken waits for one as long as for a connection
 AWAY_SECONDS = 1.0  # until somebody tries again
 SPOKEN_EVERY = 60.0  # seconds between two lines in the log
@@ -70,7 +74,8 @@ class Link:
         from redis.exceptions import RedisError
 
         try:
-            yield self.client()
+            with punctual.within(USE_SECONDS):
+                yield self.client()
         except RedisError as error:
             self._failed(error)
             raise Away("Redis did not answer as it should.") from None
@@ -115,7 +120,7 @@ def connection_pool(url: str) -> "BlockingConnectionPool":
     from redis.backoff import NoBackoff
     from redis.retry import Retry
 
-    return BlockingConnectionPool.from_url(
+    pool = BlockingConnectionPool.from_url(
         url,
         max_connections=CONNECTIONS,
         timeout=CONNECT_SECONDS,
@@ -125,6 +130,8 @@ def connection_pool(url: str) -> "BlockingConnectionPool":
         protocol=2,
         driver_info=None,
     )
+    pool.connection_class = punctual.kind(pool.connection_class)
+    return pool
 
 
 def reason(error: Exception) -> str:

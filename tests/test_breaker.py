@@ -13,11 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from configs import breaker, breaker_sharing
+from configs import breaker, breaker_rooms, breaker_sharing
 from configs.breaker import Breakers
 from configs.tree import BreakerRule
 from shared_state import link
 from shared_state.link import Link
+from tests import greenlets
 from tests.postgres import free_port
 from tests.redis_server import Given, Own, forked
 
@@ -183,13 +184,32 @@ class Account:
 
 
 def test_it_remembers_so_many_targets_and_no_more(alone: Breakers, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(breaker, "AT_MOST", 100)
+    monkeypatch.setattr(breaker_rooms, "AT_MOST", 100)
     for number in range(1_000):
         noted(alone, f"target {number}", BreakerRule(30, 1), 500)
     assert len(alone._counts) == len(alone._openings) == 100
     assert not alone.is_open("target 0", THREE)
     assert alone.is_open("target 999", THREE)
     assert not alone._untold
+
+
+def test_no_config_drives_out_the_breakers_of_another(alone: Breakers, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(breaker_rooms, "AT_MOST_EACH", 20)
+    noted(alone, "w:pc-mine:d:config", BreakerRule(30, 1), 500)
+    for number in range(100):
+        noted(alone, f"w:inline:d{number}:config", BreakerRule(30, 1), 500)
+    assert len(alone._counts) == len(alone._openings) == 21
+    assert alone.is_open("w:pc-mine:d:config", THREE)
+    assert not alone.is_open("w:inline:d0:config", THREE)
+
+
+def test_no_target_is_left_alone_for_more_than_a_day(alone: Breakers, clock: Clock):
+    endless = BreakerRule(9e14, 1)
+    assert noted(alone, "k", endless, 500)
+    clock.now += 86_399
+    assert alone.is_open("k", endless)
+    clock.now += 1
+    assert not alone.is_open("k", endless)
 
 
 def test_what_is_open_is_told_with_its_times(alone: Breakers, clock: Clock):
@@ -407,6 +427,85 @@ def test_what_redis_has_no_room_for_is_open_in_its_own_worker(
         one.reset(each)
 
 
+def test_what_one_config_has_beyond_its_room_is_its_own_workers_and_others_are_shared_as_before(
+    worker: Callable[[], Breakers], key: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(breaker_sharing, "MOST_OF_ONE", 3)
+    one, other, keys = worker(), worker(), [f"{key}:pc-a:d:{number}" for number in range(6)]
+    for each in (*keys, f"{key}:pc-b:d:0"):
+        noted(one, each, THREE, 500, 500, 500)
+    for each in (one, other, one):
+        each.talk()
+    assert all(one.is_open(each, THREE) for each in keys)
+    assert sum(other.is_open(each, THREE) for each in keys) == 3
+    assert other.is_open(f"{key}:pc-b:d:0", THREE)
+    for each in (*keys, f"{key}:pc-b:d:0"):
+        one.reset(each)
+    assert not any(one.is_open(each, THREE) for each in keys)
+
+
+def test_what_had_no_room_is_not_told_for_ever(
+    worker: Callable[[], Breakers], key: str, monkeypatch: pytest.MonkeyPatch
+):
+    one = worker()
+    for number in range(6):
+        noted(one, f"{key} {number}", THREE, 500)
+    monkeypatch.setattr(breaker_rooms, "AT_MOST", 3)
+    for number in range(6, 9):
+        noted(one, f"{key} {number}", THREE, 500)
+    one.talk()
+    assert not one._untold
+
+
+def test_what_an_inline_config_says_is_each_workers_own(worker: Callable[[], Breakers], key: str):
+    one, other, inline = worker(), worker(), f"{key}:inline:d:config"
+    assert noted(one, inline, THREE, 500, 500, 500)
+    for each in (one, other, one):
+        each.talk()
+    assert one.is_open(inline, THREE)
+    assert not other.is_open(inline, THREE)
+    assert not one._untold
+    with link.use() as client:
+        assert client.exists(f"gatehouse:{{breakers}}:count:{inline}") == 0
+        assert not client.hexists("gatehouse:{breakers}:open", inline)
+    one.reset(inline)
+    assert not one.is_open(inline, THREE)
+
+
+def test_nothing_lies_in_redis_for_more_than_a_day(worker: Callable[[], Breakers], key: str):
+    one, endless = worker(), BreakerRule(9e14, 2)
+    noted(one, key, endless, 500, 500)
+    noted(one, key + "!", endless, 500)
+    one.talk()
+    with link.use() as client:
+        for name in ("open", f"count:{key}", f"count:{key}!"):
+            assert 0 < client.ttl(f"gatehouse:{{breakers}}:{name}") <= 86_400  # type: ignore[operator]
+    one.reset(key + "!")
+
+
+@pytest.mark.parametrize("value", ["", "nonsense", "1 2", "1 2 3 4", "9" * 400 + " " + "9" * 400 + " 1"])
+def test_what_somebody_else_wrote_ends_no_sharing(worker: Callable[[], Breakers], key: str, value: str):
+    one, other = worker(), worker()
+    with link.use() as client:
+        client.hset("gatehouse:{breakers}:open", "somebody's", value)
+    noted(one, key, THREE, 500, 500, 500)
+    one.talk()
+    other.talk()
+    assert other.is_open(key, THREE)
+    with link.use() as client:
+        assert not client.hexists("gatehouse:{breakers}:open", "somebody's")
+
+
+def test_an_answer_that_is_none_is_no_redis(
+    worker: Callable[[], Breakers], key: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(breaker_sharing, "SCRIPT", "return cjson.encode({memory = 1, counts = {{1}}})")
+    one = worker()
+    noted(one, key, THREE, 500, 500, 500)
+    assert one.scope() == "worker"
+    assert one.is_open(key, THREE)
+
+
 def test_many_targets_are_told_of_in_turns(
     worker: Callable[[], Breakers], key: str, monkeypatch: pytest.MonkeyPatch
 ):
@@ -490,6 +589,48 @@ def test_a_breaker_is_open_in_the_other_worker_within_a_second(redis: Server):
         one.reset(key)
     one.forget()
     other.forget()
+
+
+@pytest.mark.timed
+def test_under_gevent_a_thousand_that_are_open_hold_nobody_up(redis: Server, key: str):
+    [[longest, count]] = greenlets.told(
+        """
+        import gc, django
+        django.setup()
+        from redis import BlockingConnectionPool
+        from configs.breaker import Breakers
+        from configs.tree import BreakerRule
+        from shared_state.link import Link
+        one, other, rule = Breakers(Link(sys.argv[1])), Breakers(Link(sys.argv[1])), BreakerRule(60, 1)
+        keys = [f"{sys.argv[2]}:pc-{number % 5}:d:{number}" for number in range(1_000)]
+        for each in (one, other):
+            each.refresh()
+        gc.collect()
+        gc.freeze()
+        took = []
+        def tick():
+            while True:
+                before = time.perf_counter()
+                gevent.sleep(0.001)
+                took.append(time.perf_counter() - before)
+        for number, each in enumerate(keys):
+            one.note(each, rule, 500)
+        gevent.spawn(tick)
+        for _ in range(20):
+            gevent.sleep(0.1)
+            one.opened()
+            count = len(other.opened())
+        longest = max(took)
+        for each in keys:
+            one._untold_closings.add(each)
+        one.talk()
+        tell([longest, count])
+        """,
+        redis.url,
+        key,
+    )
+    assert count == 1_000
+    assert longest < 0.02
 
 
 def test_a_forked_process_talks_by_a_thread_of_its_own(redis: Server, key: str):

@@ -334,9 +334,14 @@ def test_a_path_that_passes_through_is_cached_where_it_has_no_effect(cached, pro
         ("/v1/batches", {}),
         ("/v1/audio/speech", {}),
         ("/v1/images/edits", {}),
+        ("/v1/responses", {}),
+        ("/v1/responses/", {"store": None}),
         ("/v1/responses", {"store": True}),
-        ("/v1/responses", {"background": True}),
-        ("/v1/responses", {"conversation": "conv_1"}),
+        ("/v1/responses", {"store": False, "background": True}),
+        ("/v1/responses", {"store": False, "conversation": "conv_1"}),
+        ("/v1/responses", {"store": False, "previous_response_id": "resp_1"}),
+        ("/v1/messages", {"container": "c"}),
+        ("/v1/messages", {"mcp_servers": [{"url": "https://mcp.example"}]}),
     ],
 )
 def test_what_has_a_state_or_an_effect_is_never_looked_up(cached, provider, path, more):
@@ -345,11 +350,96 @@ def test_what_has_a_state_or_an_effect_is_never_looked_up(cached, provider, path
     assert [status(cached(body, path=path)) for _ in range(2)] == ["DISABLED", "DISABLED"]
 
 
+def response_event(state):
+    told = {"object": "response", "status": state, "model": "m"}
+    event = {"type": f"response.{state}", "response": told}
+    return b"event: response.%s\ndata: %s\n\n" % (state.encode(), json.dumps(event).encode())
+
+
+RESPONSE = {"model": "m", "input": "Hi", "store": False}
+
+
+@pytest.mark.parametrize("state", ["failed", "incomplete", "in_progress", "queued", "cancelled", None])
+def test_a_response_that_is_not_completed_is_not_kept(cached, provider, state):
+    provider.post(RESPONSES, json={"id": "r", "object": "response", "status": state, "output": []})
+    asked = json.dumps(RESPONSE).encode()
+    assert [status(cached(asked, path="/v1/responses")) for _ in range(2)] == ["MISS", "MISS"]
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        response_event("incomplete"),
+        response_event("failed"),
+        response_event("in_progress"),
+        b'data: {"type":"response.output_text.delta","delta":"cut"}\n\n',
+    ],
+)
+def test_a_stream_of_a_response_that_is_not_completed_is_not_kept(cached, provider, events):
+    provider.post(RESPONSES, body=events, **SSE)
+    asked = json.dumps({**RESPONSE, "stream": True}).encode()
+    for _ in range(2):
+        answer = cached(asked, path="/v1/responses")
+        assert status(answer) == "MISS"
+        if answer.streaming:
+            stream_of(answer)
+
+
+@pytest.mark.parametrize(("reason", "then"), [("end_turn", "HIT"), ("pause_turn", "MISS"), (None, "MISS")])
+def test_a_message_is_kept_that_says_why_it_stopped(cached, provider, claude, reason, then):
+    provider.post(ANTHROPIC, json={**MESSAGE, "stop_reason": reason})
+    asked = b'{"model":"claude-sonnet-4-5","max_tokens":9,"messages":[{"role":"user","content":"Hi"}]}'
+    assert [status(cached(asked, path="/v1/messages", **claude)) for _ in range(2)] == ["MISS", then]
+
+
+@pytest.mark.parametrize(("reason", "then"), [(b'"end_turn"', "HIT"), (b"null", "MISS")])
+def test_a_stream_of_a_message_is_kept_that_says_why_it_stopped(cached, provider, claude, reason, then):
+    delta = b'data: {"type":"message_delta","delta":{"stop_reason":%s},"usage":{"output_tokens":2}}\n\n'
+    stop = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
+    provider.post(ANTHROPIC, body=b"event: message_delta\n" + delta % reason + stop, **SSE)
+    asked = b'{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"Hi"}],"stream":true}'
+    first = cached(asked, path="/v1/messages", **claude)
+    assert (status(first), stream_of(first).endswith(stop)) == ("MISS", True)
+    assert status(cached(asked, path="/v1/messages", **claude)) == then
+
+
+def test_another_stream_that_passes_through_is_not_kept(cached, provider):
+    provider.post("https://api.openai.com/v1/images/generations", body=b'data: {"type":"x"}\n\n', **SSE)
+    asked = b'{"model":"m","prompt":"a cat","stream":true}'
+    for _ in range(2):
+        answer = cached(asked, path="/v1/images/generations")
+        assert status(answer) == "MISS"
+        stream_of(answer)
+
+
+@pytest.mark.parametrize(
+    ("path", "url", "body"),
+    [
+        (
+            "/v1/chat/completions",
+            OPENAI,
+            b'{"model":"m","messages":[{"role":"user","content":"evil"}],'
+            b'"messages":[{"role":"user","content":"Hi"}]}',
+        ),
+        (
+            "/v1/chat/completions",
+            OPENAI,
+            b'{"model":"m","messages":[{"role":"user","content":"evil","content":"Hi"}]}',
+        ),
+        ("/v1/moderations", "https://api.openai.com/v1/moderations", b'{"input":"evil","inp\\u0075t":"Hi"}'),
+    ],
+)
+def test_a_body_that_names_a_member_twice_is_never_looked_up(cached, provider, path, url, body):
+    provider.post(url, json=CHAT)
+    assert [status(cached(body, path=path)) for _ in range(2)] == ["DISABLED", "DISABLED"]
+    assert b"evil" in provider.calls[0].request.body
+
+
 def test_what_passes_through_is_answered_in_its_own_form_only(cached, provider):
-    events = b'event: response.completed\ndata: {"type":"response.completed","response":{"model":"m"}}\n\n'
+    events = response_event("completed")
     provider.post(RESPONSES, json={"id": "r", "status": "completed", "object": "response"})
     provider.post(RESPONSES, body=events, **SSE)
-    asked = {"model": "m", "input": "Hi"}
+    asked = {"model": "m", "input": "Hi", "store": False}
     whole, streaming = (json.dumps(asked | more).encode() for more in ({}, {"stream": True}))
     assert status(cached(whole, path="/v1/responses")) == "MISS"
     first = cached(streaming, path="/v1/responses")

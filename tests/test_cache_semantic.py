@@ -12,7 +12,7 @@ from audit.models import AuditEvent
 from cache import conversations, numbers, semantic, shared_vectors, store, vectors
 from cache.models import SemanticCache
 from cache.shared_vectors import Learnt
-from cache.vectors import MOST, Partition, Vectors
+from cache.vectors import BESIDE, MOST, Partition, Vectors
 from keys import directory
 from keys.changes import changing
 from keys.creation import create_virtual_key
@@ -140,6 +140,48 @@ def test_a_hit_is_told_in_the_form_that_is_wanted(alike, provider, likeness, emb
     answer.close()
 
 
+def test_what_was_found_by_likeness_never_becomes_what_the_mode_simple_finds(
+    alike,
+    cached,  # noqa: F811
+    provider,
+    likeness,
+    embeds,
+):
+    provider.post(OPENAI, json=CHAT)
+    provider.post(OPENAI, json={**CHAT, "id": "its own"})
+    assert [status(each) for each in (alike("Hi"), alike("Hello"))] == ["SEMANTIC MISS", "SEMANTIC HIT"]
+    answer = cached({"messages": [{"role": "user", "content": "Hello"}]})
+    assert (status(answer), answer.json()["id"]) == ("MISS", "its own")
+    assert alike("Hello").json()["id"] == "its own"
+
+
+@pytest.mark.parametrize("changed", [{"enabled": False}, {"threshold": 0.9999}])
+def test_what_was_found_by_likeness_is_found_only_while_the_workspace_would_find_it(
+    alike, provider, likeness, embeds, changed
+):
+    provider.post(OPENAI, json=CHAT)
+    directory.watcher.look()
+    assert [status(each) for each in (alike("Hi"), alike("Hello"))] == ["SEMANTIC MISS", "SEMANTIC HIT"]
+    for name, value in changed.items():
+        setattr(likeness, name, value)
+    with changing(likeness):
+        likeness.save()
+    directory.watcher.look()
+    assert status(alike("Hello")) in ("MISS", "SEMANTIC MISS")
+
+
+def test_a_refresh_forgets_what_was_found_by_likeness(alike, provider, likeness, embeds):
+    provider.post(OPENAI, json=CHAT)
+    alike("Hi")
+    alike("Hello")
+    assert len(store.memory()) == 2
+    provider.replace("POST", OPENAI, status=500)
+    vectors.vectors.partitions.clear()
+    assert status(alike("Hello", x_portkey_cache_force_refresh="true")) == "REFRESH"
+    assert len(store.memory()) == 1
+    assert status(alike("Hello")) == "SEMANTIC MISS"
+
+
 def test_without_the_workspaces_word_semantic_is_simple(alike, provider):
     provider.post(OPENAI, json=CHAT)
     assert [status(alike("Hi")), status(alike("Hi")), status(alike("Hello"))] == ["MISS", "HIT", "MISS"]
@@ -182,6 +224,15 @@ def test_that_there_is_none_is_known_by_heart_and_so_is_its_end(
         {"json": {"data": []}},
         {"json": {"data": [{"embedding": [0.0, 0.0]}]}},
         {"json": {"data": [{"embedding": ["a"]}]}},
+        {"json": {"data": [{"embedding": ["1.0"]}]}},
+        {"json": {"data": [{"embedding": [True, None]}]}},
+        {"json": {"data": [{"embedding": [10**400]}]}},
+        {"json": {"data": [{"embedding": [1.0] * 8193}]}},
+        {"json": {"data": [{"embedding": {"0": 1}}]}},
+        {"json": {"data": {"0": 1}}},
+        {"body": b'{"data":[{"embedding":[1e400]}]}'},
+        {"body": b'{"data":[{"embedding":[NaN]}]}'},
+        {"body": b'{"data":[{"embedding":' + b"[" * 5000 + b"]" * 5000 + b"}]}"},
         {"body": b"nothing"},
         {"body": ConnectionError()},
     ],
@@ -326,10 +377,56 @@ def test_a_worker_forgets_the_partitions_it_used_least():
     assert some.of("a", 16).size == 16
 
 
-@pytest.mark.parametrize("bad", [[], [0.0], [[1.0]], [float("nan")], [float("inf")], ["a"], None, "text"])
+BAD = [
+    [],
+    [0.0],
+    [[1.0]],
+    [float("nan")],
+    [float("inf")],
+    ["a"],
+    ["1"],
+    [10**400],
+    [1e39],
+    [True],
+    None,
+    "text",
+]
+
+
+@pytest.mark.parametrize("bad", [*BAD, [1.0] * 8193, {0: 1.0}, b"\1"])
 def test_what_has_no_direction_is_no_vector(bad):
-    with pytest.raises((ValueError, TypeError)):
+    with pytest.raises(ValueError):
         numbers.direction(bad)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\1\2\3", *(np.array(each, "float32").tobytes() for each in ([2.0], [np.nan], [np.inf, 1]))],
+)
+def test_bytes_that_are_none_of_our_vectors_are_read_as_none(content):
+    assert numbers.read(vector(3, 4).tobytes()).tolist() == pytest.approx([0.6, 0.8])
+    with pytest.raises(ValueError):
+        numbers.read(content)
+    assert shared_vectors.read({b"k": b"a", b"v": content, b"u": b"1"}) is None
+
+
+def test_a_worker_counts_what_stands_beside_the_vectors_and_what_has_grown():
+    some, later = Vectors(room=10 * BESIDE), time.time() + 60
+    for number in range(50):
+        some.of(str(number), 1)
+    assert len(some.partitions) < 10
+    for number in range(40):
+        some.of("49", 1).put(str(number), vector(1), later)
+    some.trim()
+    assert list(some.partitions) == ["49"]
+
+
+def test_a_worker_has_so_many_partitions_and_no_more(monkeypatch):
+    monkeypatch.setattr(vectors, "PARTITIONS", 3)
+    some = Vectors()
+    for number in range(9):
+        some.of(str(number), 2)
+    assert list(some.partitions) == ["6", "7", "8"]
 
 
 def test_workers_learn_from_one_another_what_they_have_not_seen(redis):

@@ -1,15 +1,19 @@
 """Where answers are kept: in a worker's memory, bounded, or in a Redis that all share, outages included."""
 
+import json
 import time
 import zlib
+from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cache import ages, store
-from cache.entries import LARGEST, Entry, packed, unpacked
+from cache.entries import COMPRESSED, HEAD, LARGEST, LARGEST_PACKED, PLAIN, Entry, packed, unpacked
 from cache.memory import BESIDE, Memory
+from cache.naming import is_clear
 from cache.questions import Question, canonical, scope
 from cache.writing import ROOM, Writer, writer
 from providers.types import Usage
@@ -50,12 +54,60 @@ def test_what_is_compressed_is_smaller_and_what_would_not_be_is_left():
 
 @given(st.binary(max_size=200))
 def test_what_is_no_entry_is_none(content):
-    assert unpacked(content) is None or content[0] in (1, 2)
+    assert unpacked(content) is None
 
 
-def test_what_grows_beyond_measure_is_cut_short():
-    bomb = packed(entry(b"x" * 3000))
-    assert len(unpacked(bomb).body) <= LARGEST
+@given(st.integers(0, 10_000), st.integers(1, 255))
+def test_an_entry_that_is_damaged_anywhere_is_none(place, bits):
+    content = bytearray(packed(Entry(b"word " * 600, False, "openai", "m", "stop", USAGE, 1e9)))
+    content[place % len(content)] ^= bits
+    assert unpacked(bytes(content)) is None
+
+
+def made(head: Any, body: bytes = b"{}", form: int = PLAIN) -> bytes:
+    """As an entry is packed, of any facts."""
+    told = orjson.dumps(head)
+    return HEAD.pack(form, zlib.crc32(body, zlib.crc32(told)), len(told)) + told + body
+
+
+FACTS = {"streamed": False, "provider": "p", "model": "m", "finish": "", "usage": None, "created": 1e9}
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"created": None},
+        {"created": "x"},
+        {"created": True},
+        {"streamed": 1},
+        {"provider": None},
+        {"model": 5},
+        {"finish": []},
+        {"usage": {"input": "x"}},
+        {"usage": {"input": -1}},
+        {"usage": {"input": True}},
+        {"usage": {"input": 2**60}},
+        {"usage": {"nothing": 1}},
+        {"usage": [1]},
+        {"body": "x"},
+        {"more": 1},
+    ],
+)
+def test_facts_of_another_kind_are_no_entry(facts):
+    assert unpacked(made(FACTS))
+    assert unpacked(made(FACTS | facts)) is None
+
+
+@pytest.mark.parametrize("head", [[], [1], None, 7, "text", {}])
+def test_a_head_that_is_none_of_ours_is_no_entry(head):
+    assert unpacked(made(head)) is None
+
+
+def test_what_grows_beyond_measure_is_no_entry():
+    assert unpacked(made(FACTS, zlib.compress(b"x" * LARGEST), COMPRESSED))
+    assert unpacked(made(FACTS, zlib.compress(b"x" * (LARGEST + 1)), COMPRESSED)) is None
+    assert unpacked(made(FACTS, b"x" * (LARGEST + 1))) is None
+    assert unpacked(made(FACTS, b"", 7)) is None
 
 
 def test_an_entry_made_by_a_clock_ahead_of_ours_is_new():
@@ -166,6 +218,23 @@ def test_what_another_version_wrote_is_a_miss(redis):
     assert store.find("k6") is None
 
 
+@pytest.mark.parametrize(
+    "value", [b"", b"\x03", b"x" * 5_000_000, ["a list"]], ids=["empty", "cut", "huge", "list"]
+)
+def test_what_somebody_else_wrote_is_a_miss_and_is_not_read_to_its_end(redis, value, monkeypatch):
+    read = []
+    monkeypatch.setattr(store, "unpacked", lambda content: read.append(len(content)) or unpacked(content))
+    with link.use() as client:
+        client.delete(store.name("k7"))
+        client.rpush(store.name("k7"), *value) if isinstance(value, list) else client.set(
+            store.name("k7"), value
+        )
+    assert store.find("k7") is None
+    assert all(size <= LARGEST_PACKED + 1 for size in read)
+    with link.use() as client:
+        client.delete(store.name("k7"))
+
+
 def test_what_waits_to_be_written_is_bounded(redis, monkeypatch):
     monkeypatch.setattr(Writer, "start", lambda writer: None)
     for number in range(40):
@@ -257,6 +326,39 @@ def test_a_namespace_is_no_metadata():
 
 def test_what_only_pythons_json_writes_is_canonical_too():
     assert canonical({"b": "\ud800", "a": 2**70}) == canonical({"a": 2**70, "b": "\ud800"})
+
+
+# Bodies whose members are named once
+
+
+VALUES = st.recursive(
+    st.none() | st.integers(-5, 5) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+)
+
+
+@given(VALUES, st.booleans(), st.sampled_from([None, 2]))
+def test_a_value_that_was_written_anyhow_is_clear(value, ascii_only, indent):
+    assert is_clear(
+        json.dumps(value, ensure_ascii=ascii_only, indent=indent).encode("utf8", "surrogatepass"), value
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        rb'{"a":1,"a":2}',
+        rb'{"a":1,"a":1}',
+        rb'{"a":1, "\u0061" : 2}',
+        rb'{"x":[{"b":{"a":"\\","a":"\":"}}]}',
+        rb'{"a":"\u0022:","b":"\":\":","a":1}',
+        rb'{"a":"\\\":","a":":"}',
+        '{"a":1}'.encode("utf-16"),
+        '{"a":1}'.encode("utf-32"),
+    ],
+)
+def test_a_member_named_twice_is_seen_however_it_is_written(text):
+    assert not is_clear(text, json.loads(text))
 
 
 # Under gevent, as a worker runs

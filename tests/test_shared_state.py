@@ -14,7 +14,7 @@ from uuid import uuid4
 import pytest
 from pytest_django import Settings
 
-from shared_state import checks, link
+from shared_state import checks, link, punctual
 from shared_state.link import Away, Link
 from tests.postgres import free_port
 from tests.redis_server import Given, Own, forked
@@ -189,6 +189,65 @@ def test_a_forked_process_has_connections_of_its_own(redis: Server, name: str):
     os.close(reading)
     os.close(writing)
     assert ask(link.LINK, name) == b"mine"
+
+
+class Dripping(Silent):
+    """A server that answers each connection with a byte every so often, of an answer that never ends."""
+
+    def __init__(self, every: float, beginning: bytes = b"$100000\r\n") -> None:
+        super().__init__()
+        self.every, self.beginning = every, beginning
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                self.held.append(self.listener.accept()[0])
+                threading.Thread(target=self.drip, args=(self.held[-1],), daemon=True).start()
+
+    def drip(self, connection: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            connection.recv(4096)
+            connection.sendall(self.beginning)
+            while True:
+                connection.sendall(b"x")
+                time.sleep(self.every)
+
+
+@pytest.fixture
+def dripping() -> Iterator[Dripping]:
+    server = Dripping(0.02)
+    yield server
+    server.close()
+
+
+def test_a_redis_that_answers_drop_by_drop_is_away_when_the_time_of_one_use_is_over(
+    dripping: Dripping, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(link, "USE_SECONDS", 0.2)
+    done: list[object] = []
+
+    def use() -> None:
+        try:
+            done.append(ask(dripping.link, "k"))
+        except Away:
+            done.append("away")
+
+    asking = threading.Thread(target=use, daemon=True)
+    asking.start()
+    asking.join(10)  # the answer would take half an hour
+    assert done == ["away"]
+
+
+def test_a_use_that_is_over_leaves_no_deadline_behind(redis: Server, name: str):
+    ask(link.LINK, name)
+    assert punctual.left() is None
+    with punctual.within(0), pytest.raises(TimeoutError):
+        punctual.left()
+    with pytest.raises(Away), punctual.within(0):
+        ask(link.LINK, name)
+    link.forget()
+    assert ask(link.LINK, name) is None
 
 
 def test_under_gevent_a_silent_redis_holds_nobody_else_up():

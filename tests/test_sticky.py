@@ -166,6 +166,18 @@ def test_a_choice_is_kept_for_its_time(redis: Server, place: str):
         assert 50 < client.ttl(link.key("sticky", place, "c")) <= 60  # type: ignore[operator]
 
 
+@pytest.mark.parametrize(("slug", "days"), [("inline", 1), ("pc-main", 30)])
+def test_a_choice_is_kept_a_day_for_an_inline_config_and_thirty_for_a_saved_one(
+    redis: Server, place: str, slug: str, days: int
+):
+    place = f"workspace:{slug}:{place}"
+    remembered(place, "c", FIRST, 31_536_000)
+    with link.use() as client:
+        left = client.ttl(link.key("sticky", place, "c"))
+        client.delete(link.key("sticky", place, "c"))
+    assert 86_400 * days - 60 < left <= 86_400 * days  # type: ignore[operator]
+
+
 @pytest.mark.parametrize("now", [[(1, 1.0)], [(0, 0.0), (1, 1.0)]], ids=["gone", "weighs nothing"])
 def test_a_target_that_may_not_be_chosen_any_more_is_replaced(
     redis: Server, place: str, now: list[tuple[int, float]]
