@@ -15,7 +15,7 @@ from configs.admin_form import ConfigForm
 from configs.admin_pages import ConfigPages
 from configs.models import Config
 from keys.changes import changing
-from keys.models import ApiKey
+from keys.models import ApiKey, Workspace
 
 KEYS = ApiKey.objects.filter(default_config=OuterRef("pk"))
 
@@ -36,6 +36,7 @@ class ConfigAdmin(ConfigPages):
     list_filter = ("status",)
     list_select_related = ("workspace",)
     search_fields = ("slug", "name")
+    search_help_text = "How a name or slug begins. In one workspace only: in:its-slug"
     readonly_fields = ("slug", "number", "default_for", "owner", "updated_by", "updated_at")
     fixed = ("workspace",)
     autocomplete_fields = ("workspace",)
@@ -64,6 +65,12 @@ class ConfigAdmin(ConfigPages):
             {"fields": (("slug", "number"), ("status", "default_for"), ("owner", "updated_by"))},
         )
         return (named, text, state)
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """With the workspace, where there is but one to choose."""
+        told: dict[str, Any] = super().get_changeform_initial_data(request)
+        few = Workspace.objects.visible_to(request.user).values_list("pk", flat=True)[:2]
+        return {"workspace": few[0], **told} if len(few) == 1 else told
 
     def may_write(self, request: HttpRequest, obj: Any) -> bool:
         return self.has_change_permission(request, obj) if obj else self.has_add_permission(request)

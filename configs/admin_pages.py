@@ -28,7 +28,9 @@ from configs.drawing import Marks, drawn
 from configs.models import Config, ConfigVersion
 from configs.saved import read
 from configs.tree import Tree
+from keys import virtual_keys
 from keys.admin_lists import QuickAdmin
+from keys.models import VirtualKey
 
 LATEST = 5  # versions shown on the page of a config
 SHOWN = 50  # versions on a page of their own
@@ -67,16 +69,17 @@ class ConfigPages(QuickAdmin):
         config = self.seen(request, pk)
         tree, violations = read(config.text)
         opened = of_tree(tree, breakers(config)) if tree.has_breakers else frozenset[str]()
+        missing = missing_keys(config, tree)
         form = TrialForm(request.POST if request.method == "POST" else None)
         run = None
         if form.is_bound and form.is_valid() and not violations:
-            run = dry_run.run(tree, form.facts(), opened)
+            run = dry_run.run(tree, form.facts(), opened, missing)
         context = {
             "title": f"Dry run of {config.name}",
             "form": form,
             "run": run,
             "violations": violations,
-            "box": drawn(tree, Marks(run.shares if run else None, opened)),
+            "box": drawn(tree, Marks(run.shares if run else None, opened, missing)),
         }
         return self.shown(request, config, "configs/try.html", context)
 
@@ -165,11 +168,18 @@ def beside(config: Config) -> dict[str, Any]:
     opened = breakers(config)
     return {
         "violations": violations,
-        "box": drawn(tree, Marks(opened=of_tree(tree, opened))),
+        "box": drawn(tree, Marks(opened=of_tree(tree, opened), missing=missing_keys(config, tree))),
         "breakers": opened if opened or tree.has_breakers else None,
         "breakers_are_shared": breaker.scope() == "shared",
         "versions": config.versions.defer("text")[:LATEST],
     }
+
+
+def missing_keys(config: Config, tree: Tree) -> frozenset[str]:
+    """The slugs in the tree of no virtual key that its workspace can use."""
+    possible = [slug for slug in tree.slugs if virtual_keys.SLUG.fullmatch(slug)]
+    rows = VirtualKey.objects.within(config.workspace_id).usable().filter(slug__in=possible)
+    return frozenset(tree.slugs) - set(rows.values_list("slug", flat=True))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ own configs; an organisation's key names a workspace, or means the default one.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +18,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from configs.compiling import Invalid, NotJSON
-from configs.creation import InUse, change_config, create_config, delete_config, violations_of
+from configs.creation import InUse, change_config, create_config, delete_config
 from configs.models import UUID_FORM, Config, ConfigVersion, Status
 from keys.management import envelope
 from keys.management.paging import listed
@@ -25,6 +26,7 @@ from keys.management.view import ManagementView
 from keys.models import Installation, Workspace
 
 UNSAYABLE = re.compile(r"[\x00\ud800-\udfff]")  # what no database keeps
+CHANGEABLE = {"name", "config", "status", "is_default", "isDefault"}
 FOREIGN = "This key cannot touch that workspace."
 
 
@@ -94,20 +96,21 @@ class OneConfig(ConfigView):
 
     def put(self, request: Request, name: str) -> Response:
         config, body = self.config(name), body_of(request)
-        change_config(
-            config,
-            name=text_at(body, "name"),
-            text=config_in(body),
-            status=text_at(body, "status", among=Status.values),
-            is_default=flag_in(body),
-        )
+        if not CHANGEABLE & body.keys():
+            raise ValidationError(f"Nothing is to change: name one of {', '.join(sorted(CHANGEABLE))}.")
+        with told_as_conflict():
+            change_config(
+                config,
+                name=text_at(body, "name"),
+                text=config_in(body),
+                status=text_at(body, "status", among=Status.values),
+                is_default=flag_in(body),
+            )
         return Response({"version_id": str(config.current.pk), "object": "config"})
 
     def delete(self, request: Request, name: str) -> Response:
-        try:
+        with told_as_conflict():
             delete_config(self.config(name))
-        except InUse as error:
-            raise Conflict(error.message) from None
         return Response({})
 
 
@@ -120,11 +123,22 @@ class Versions(ConfigView):
         return listed(request, rows, lambda version: whole(config, version, organisation))
 
 
+@contextmanager
+def told_as_conflict() -> Iterator[None]:
+    """Raises Conflict where a default is to go."""
+    try:
+        yield
+    except InUse as error:
+        raise Conflict(error.message) from None
+
+
 def failed(error: Exception, context: Mapping[str, Any]) -> Response:
     """The management API's answer to an exception; of a wrong config it tells each fault with its place."""
     if not isinstance(error, NotJSON | Invalid):
         return envelope.failed(error, context)
-    faults = [str(each) for each in violations_of(error)]
+    faults = [f"config: This is no JSON: {error}"]
+    if isinstance(error, Invalid):
+        faults = [str(each) for each in error.violations]
     message = f"Invalid config passed: {'; '.join(faults)}"
     return Response({**envelope.envelope(400, message), "errors": faults}, status=400)
 
@@ -141,9 +155,13 @@ def workspace_called(name: str) -> Workspace:
 
 def body_of(request: Request) -> Mapping[str, Any]:
     """The members of the body. Raises ValidationError."""
-    if not isinstance(request.data, Mapping):
+    try:
+        told = request.data
+    except RecursionError:
+        raise ValidationError("The body is nested too deeply.") from None
+    if not isinstance(told, Mapping):
         raise ValidationError("The body is to be a JSON object.")
-    return request.data
+    return told
 
 
 def text_at(
@@ -165,7 +183,12 @@ def config_in(body: Mapping[str, Any], *, needed: bool = False) -> str | None:
     if "config" not in body and not needed:
         return None
     value = body.get("config")
-    return value if isinstance(value, str) else json.dumps(value)
+    if not isinstance(value, str | Mapping):
+        raise ValidationError({"config": "A config is a JSON object, or the text of one."})
+    try:
+        return value if isinstance(value, str) else json.dumps(value)
+    except RecursionError:
+        raise ValidationError({"config": "It is nested too deeply."}) from None
 
 
 def flag_in(body: Mapping[str, Any]) -> bool | None:

@@ -1,6 +1,7 @@
 """Work without a pause in it, done in a thread of its own where gevent runs the process.
 
-Python lets its threads change every few milliseconds, gevent its greenlets only where one waits.
+Python lets its threads change every few milliseconds, gevent its greenlets only where one waits. What the
+gateway keeps has a thread apart from those for what requests bring, so that nobody's flood holds it up.
 """
 
 import sys
@@ -10,18 +11,19 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, TypeVar, cast
 
-THREADS = 2
+BROUGHT, KEPT = "brought", "kept"  # whose threads
+THREADS = {BROUGHT: 2, KEPT: 1}
 TURN = 1e-6  # seconds: long enough for everybody else's turn
 
 Result = TypeVar("Result")
 
 
-def aside(work: Callable[[], Result]) -> Result:
-    """What `work` gives or raises; everybody else goes on meanwhile."""
+def aside(work: Callable[[], Result], whose: str = BROUGHT) -> Result:
+    """What `work` gives or raises; everybody else goes on meanwhile. It waits for a thread to be free."""
     monkey = sys.modules.get("gevent.monkey")
     if monkey is None or not monkey.is_module_patched("threading"):
         return work()
-    found, failure = threads().spawn(tried, work).get()
+    found, failure = threads(whose).spawn(tried, work).get()
     if failure is not None:
         raise failure
     return cast(Result, found)
@@ -51,8 +53,14 @@ def tried(work: Callable[[], Result]) -> tuple[Result | None, Exception | None]:
 
 
 @cache
-def threads() -> Any:
+def threads(whose: str) -> Any:
     """This process's own, made after the fork."""
     from gevent.threadpool import ThreadPool  # only a process that gevent patched has it
 
-    return ThreadPool(THREADS)
+    return ThreadPool(THREADS[whose])
+
+
+def native_lock() -> Any:
+    """A lock between real threads. Nothing that waits may be done under it: it would stop all greenlets."""
+    monkey = sys.modules.get("gevent.monkey")
+    return monkey.get_original("threading", "Lock")() if monkey is not None else threading.Lock()

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from configs import fields, schema
-from configs.aside import aside
+from configs.aside import BROUGHT, aside, native_lock
 from configs.conditions import query
 from configs.tree import (
     NO_SETTINGS,
@@ -31,10 +31,11 @@ from configs.tree import (
     Tree,
 )
 from configs.violations import Violation
+from configs.weighing import weight
 from providers.json_text import dumps, loads_strictly
 
-KEPT, KEPT_CHARACTERS = 2_000, 16 * 1024 * 1024  # trees, and the text they are found by
-PARAMETER = 100  # bytes of a parameter's place in a map
+KEPT, KEPT_BYTES = 2_000, 32 << 20  # trees, and what they come to
+HEAVIEST = KEPT_BYTES // 2  # of a tree that is kept: it is not to take everybody's place
 SHORT = 8 * 1024  # characters of a config that is read in a few milliseconds
 LONGEST = 2 * 1024 * 1024  # characters of a config
 MOST_ATTEMPTS = 5  # as hosted: Portkey's source has no bound
@@ -64,51 +65,56 @@ class Kept:
     """Trees by their text, the least recently used of them go."""
 
     def __init__(self) -> None:
-        self.trees: OrderedDict[str, Tree] = OrderedDict()
-        self.characters = 0
+        self.trees: OrderedDict[str, tuple[Tree, int]] = OrderedDict()
+        self.bytes = 0
+        self.lock = native_lock()  # trees are made in several threads
 
     def find(self, text: str) -> Tree | None:
-        if (tree := self.trees.get(text)) is not None:
+        with self.lock:
+            if (known := self.trees.get(text)) is None:
+                return None
             self.trees.move_to_end(text)
-        return tree
+            return known[0]
 
     def keep(self, text: str, tree: Tree) -> None:
-        if text in self.trees:
+        if (heavy := weight(text, tree)) > HEAVIEST:
             return
-        self.trees[text] = tree
-        self.characters += weight(text, tree)
-        while len(self.trees) > KEPT or self.characters > KEPT_CHARACTERS:
-            self.characters -= weight(*self.trees.popitem(last=False))
-
-
-def weight(text: str, tree: Tree) -> int:
-    """Characters that a tree counts as: its text's, and what its targets have of what they inherit."""
-    settings = (each.settings for each in targets_of(tree.root))
-    return len(text) + PARAMETER * sum(len(each.override) + len(each.default) for each in settings)
+        with self.lock:
+            if text in self.trees:
+                return
+            self.trees[text] = tree, heavy
+            self.bytes += heavy
+            while len(self.trees) > KEPT or self.bytes > KEPT_BYTES:
+                self.bytes -= self.trees.popitem(last=False)[1][1]
 
 
 kept = Kept()
 
 
-def compiled(text: str, *, saved: bool = False) -> Tree:
-    """The tree of a config. `saved`: by the stricter rules of saved ones. Raises NotJSON, Legacy, Invalid."""
+def compiled(text: str, *, saved: bool = False, whose: str = BROUGHT) -> Tree:
+    """The tree of a config. `saved`: by the stricter rules of saved ones; `whose`: the threads for long ones.
+
+    Raises NotJSON, Legacy, Invalid.
+    """
     if not saved and (known := kept.find(text)) is not None:
         return known
     if len(text) > LONGEST:
         raise Invalid([Violation((), f"A config may have {LONGEST} characters.")])
-    tree = made(text, saved=saved) if len(text) <= SHORT else aside(lambda: made(text, saved=saved))
-    kept.keep(text, tree)
-    return tree
+    if len(text) <= SHORT:
+        return made(text, saved=saved)
+    return aside(lambda: made(text, saved=saved), whose)
 
 
 def made(text: str, *, saved: bool) -> Tree:
-    """The tree of a text. Raises as `compiled` does."""
+    """The tree of a text, which is kept from now on. Raises as `compiled` does."""
     told = read(text)
     if wrong := schema.violations(told, saved=saved):
         raise Invalid(wrong)
     if "options" in told:
         raise Legacy("options")
-    return planted(fields.spelled(told), hashlib.sha256(text.encode("utf-8", "replace")).hexdigest())
+    tree = planted(fields.spelled(told), hashlib.sha256(text.encode("utf-8", "replace")).hexdigest())
+    kept.keep(text, tree)
+    return tree
 
 
 def read(text: str) -> Any:

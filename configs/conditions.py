@@ -9,14 +9,19 @@ import math
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
+from configs.aside import turn
 from configs.patterns import Pattern, pattern
 
 NUMBER = re.compile(r"[+-]?(?:Infinity|\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)", re.ASCII)
 EXPONENT = re.compile(r"(e[+-])0+")
+MOST_ELEMENTS = 1_000  # of a list that has a text
+ELEMENT = 1_000  # characters of an element that count as one more
+DIGITS = 1_000  # characters of a text that are read as a number
+PACE = 0.005  # seconds between two turns for everybody else
 SPACE = "\t\n\v\f\r \xa0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(map(chr, range(0x2000, 0x200B)))
 
 
@@ -37,21 +42,36 @@ class UnknownOperator(Exception):
         super().__init__(f"Unsupported operator used in the query router: {name}")
 
 
+class Pace:
+    """When the others had their last turn, by time.monotonic."""
+
+    __slots__ = ("since",)
+
+    def __init__(self) -> None:
+        self.since = time.monotonic()
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What a query can ask about. `params`: the body's top level; empty where it is no JSON.
 
-    Many patterns over a long text take long together, so after a while none of them is found any more.
+    Many conditions over long values take long together, so after a while none of them holds any more.
     """
 
     metadata: Mapping[str, Any]
     params: Mapping[str, Any]
     pathname: str
-    until: float = math.inf  # when (time.monotonic) patterns are no longer looked for
+    until: float = math.inf  # when (time.monotonic) nothing is looked at any more
+    pace: Pace = field(default_factory=Pace, compare=False, repr=False)
 
     @property
     def is_late(self) -> bool:
-        return time.monotonic() >= self.until
+        """To be asked before each step, which is also when the others have their turn."""
+        now = time.monotonic()
+        if now - self.pace.since > PACE:
+            turn()
+            self.pace.since = now = time.monotonic()
+        return now >= self.until
 
     def value(self, path: str) -> Any:
         """What stands at `metadata.x`, `params.x` or `url.pathname`; exactly two segments are read."""
@@ -87,7 +107,7 @@ class Test:
         """Raises UnknownOperator."""
         value = facts.value(self.path)
         for comparison in self.comparisons:
-            if comparison.operator == "$regex" and facts.is_late:
+            if facts.is_late:
                 return False
             held = comparison.holds(value)
             if not held or comparison.operator == "$regex":  # which ignores what follows it
@@ -117,11 +137,14 @@ class Query:
 
     def holds(self, facts: Facts) -> bool:
         """Raises UnknownOperator."""
-        for part in self.parts:
-            held = part.holds(facts)
+        for part in self.parts or (NOTHING,):
+            held = not facts.is_late and part.holds(facts)
             if not held or isinstance(part, Group):
                 return held
         return True
+
+
+NOTHING = Group(True, ())
 
 
 def query(told: Mapping[str, Any]) -> Query:
@@ -145,28 +168,65 @@ def test(path: str, asked: Mapping[str, Any]) -> Test:
     for operator, operand in asked.items():
         if operator not in OPERATORS:
             return Test(path, tuple(known), unknown=operator)
-        operand = pattern(js_text(operand)) if operator == "$regex" else operand
-        known.append(Comparison(operator, operand))
+        known.append(Comparison(operator, read(operator, operand)))
     return Test(path, tuple(known))
+
+
+def read(operator: str, operand: Any) -> Any:
+    """What an operator compares to, made ready for many calls."""
+    if operator == "$regex":
+        return pattern(js_text(operand))
+    if operator in ("$in", "$nin") and isinstance(operand, list):
+        return Members(operand)
+    return operand
+
+
+class Members:
+    """The elements of a list, of which one is as quickly found as the other. `told`: as they were given."""
+
+    __slots__ = ("found", "longest", "told")
+
+    def __init__(self, told: list[Any]) -> None:
+        self.told = told
+        self.found = frozenset(named for each in told if (named := identity(each)) is not None)
+        self.longest = max((len(each) for each in told if isinstance(each, str)), default=0)
+
+    def __contains__(self, value: object) -> bool:
+        if isinstance(value, str) and len(value) > self.longest:
+            return False  # without a look at all of it
+        return (named := identity(value)) is not None and named in self.found
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Members) and self.told == other.told
+
+    def __hash__(self) -> int:
+        return hash(self.found)
+
+
+def identity(value: Any) -> tuple[str, Any] | None:
+    """What two values have in common that are `===`; None of a value that equals none."""
+    match value:
+        case None | bool():
+            return "", value
+        case str():
+            return "text", value
+        case int() | float():
+            number = in_range(value)
+            return None if math.isnan(number) else ("number", number)
+    return None
 
 
 def equal(value: Any, other: Any) -> bool:
     """`===`: 1 is 1.0 and neither is true nor "1"; an object is no other object."""
-    if value is None or other is None:
-        return value is other
-    if isinstance(value, bool) or isinstance(other, bool):
-        return value is other
-    if isinstance(value, int | float) and isinstance(other, int | float):
-        return in_range(value) == in_range(other)
-    return isinstance(value, str) and isinstance(other, str) and value == other
+    return (named := identity(value)) is not None and named == identity(other)
 
 
 def among(value: Any, others: Any) -> bool:
-    return isinstance(others, list) and any(equal(value, each) for each in others)
+    return isinstance(others, Members) and value in others
 
 
 def not_among(value: Any, others: Any) -> bool:
-    return isinstance(others, list) and not among(value, others)
+    return isinstance(others, Members) and value not in others
 
 
 def unequal(value: Any, other: Any) -> bool:
@@ -193,8 +253,8 @@ def js_number(value: Any) -> float:
         return math.nan
     if isinstance(value, int | float):
         return in_range(value)
-    read = NUMBER.match(js_text(value).lstrip(SPACE))
-    return float(read[0]) if read else math.nan
+    begins = NUMBER.match(js_text(value)[:DIGITS].lstrip(SPACE))
+    return float(begins[0]) if begins else math.nan
 
 
 def in_range(value: int | float) -> float:
@@ -206,11 +266,21 @@ def in_range(value: int | float) -> float:
 
 
 def js_text(value: Any) -> str:
-    """A value as JavaScript's String() tells it; what is nested beyond measure has no text."""
+    """A value as JavaScript's String() tells it; what is nested or long beyond measure has no text."""
     try:
-        return told(value)
+        return "" if isinstance(value, list) and counted(value, 0) > MOST_ELEMENTS else told(value)
     except RecursionError:
         return ""
+
+
+def counted(elements: list[Any], count: int) -> int:
+    """`count` and how many elements there are, with those of lists within; no further than is needed."""
+    for each in elements:
+        count += 1 + (len(each) // ELEMENT if isinstance(each, str) else 0)
+        count = counted(each, count) if isinstance(each, list) else count
+        if count > MOST_ELEMENTS:
+            break
+    return count
 
 
 def told(value: Any) -> str:

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from audit import actors
 from configs import compiling
 from configs.aside import aside
-from configs.models import Config, ConfigVersion
+from configs.models import IN_USE, Config, ConfigVersion, Status
 from configs.violations import Violation
 from keys.changes import changing
 from keys.models import Workspace
@@ -43,10 +43,15 @@ def change_config(
     status: str | None = None,
     is_default: bool | None = None,
 ) -> Config:
-    """The config with what is told changed, and what is None left. Raises as `create_config` does."""
+    """The config with what is told changed, and what is None left.
+
+    Raises InUse, and as `create_config` does.
+    """
     told = {"name": name, "text": None if text is None else checked(text), "status": status}
     with changing(config, *([] if is_default is None else [config.workspace])):
         config.refresh_from_db()  # under the lock of the generation: nobody's change is lost
+        if status not in (None, Status.ACTIVE):
+            refuse_if_used(config)
         for member, value in told.items():
             if value is not None:
                 setattr(config, member, value)
@@ -58,27 +63,36 @@ def change_config(
 def delete_config(config: Config) -> None:
     """Raises InUse."""
     with changing(config):
-        if users := config.default_of():
-            raise InUse(f"This config is the default of {', '.join(users)}: name another one there first.")
+        refuse_if_used(config)
         config.delete()
+
+
+def refuse_if_used(config: Config) -> None:
+    """Raises InUse."""
+    if users := config.default_of():
+        raise InUse(IN_USE.format(", ".join(users)))
 
 
 def checked(text: str) -> str:
     """The text as it is kept. Raises ValidationError, and compiling's NotJSON and Invalid."""
     if len(text) > LARGEST:
-        raise ValidationError({"text": TOO_LARGE})
+        raise ValidationError(TOO_LARGE)
     compiling.compiled(text, saved=True)
     kept = canonical(text) if len(text) <= compiling.SHORT else aside(lambda: canonical(text))
     if len(kept) > LARGEST:
-        raise ValidationError({"text": TOO_LARGE})
+        raise ValidationError(TOO_LARGE)
     return kept
 
 
 def canonical(text: str) -> str:
     """JSON as it is kept: indented, its members in their order. Raises compiling.NotJSON."""
     told = compiling.read(text)
-    kept = indented(dumps(told)).decode()
-    if loads(kept) != told:  # Python reads NaN and 1e400, and JSON has no words for what they are
+    try:
+        kept = indented(dumps(told)).decode()
+        is_same = loads(kept) == told
+    except (RecursionError, ValueError):
+        raise compiling.NotJSON("it is nested too deeply") from None
+    if not is_same:  # Python reads NaN and 1e400, and JSON has no words for what they are
         raise compiling.NotJSON("it holds a number that is none")
     return kept
 

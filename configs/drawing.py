@@ -15,11 +15,13 @@ class Marks:
     """What is shown beside the tree itself.
 
     `shares`: how likely a dry run asks each target first, by path; None where there was no dry run.
-    `opened`: the paths of targets that a breaker leaves alone.
+    `opened`: the paths of targets that a breaker leaves alone. `missing`: slugs of no virtual key that can be
+    used in the config's workspace.
     """
 
     shares: Mapping[str, float] | None = None
     opened: frozenset[str] = frozenset()
+    missing: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ class Box:
     is_taken: bool = False
     is_left: bool = False
     is_open: bool = False
+    is_missing: bool = False  # its virtual key
 
     @property
     def bar(self) -> float:
@@ -74,6 +77,7 @@ def box(node: Node, marks: Marks, way: str = "", share: float | None = None) -> 
         is_taken=bool(chance),
         is_left=chance == 0,
         is_open=node.path in marks.opened,
+        is_missing=isinstance(node, Target) and node.virtual_key in marks.missing,
     )
 
 
@@ -92,11 +96,18 @@ def boxes(node: Fallback | LoadBalance | Conditional | Single, marks: Marks) -> 
             for target, weight in zip(node.targets, weights, strict=True):
                 yield box(target, marks, wording.percent(weight / whole), weight / whole)
         case Conditional():
-            yield from (box(target, marks, when(node, target.name)) for target in node.targets)
+            yield from (box(target, marks, when(node, target.name)) for target in in_turn(node))
         case Fallback() | Single():
             first, rest = ("first", "then") if isinstance(node, Fallback) else ("always", "never")
             for index, target in enumerate(node.targets):
                 yield box(target, marks, rest if index else first)
+
+
+def in_turn(node: Conditional) -> list[Node]:
+    """The targets as conditions lead to them, then the default, then those that nothing leads to."""
+    names = [then for _, then in node.conditions or ()] + [node.default]
+    turns = {name: place for place, name in reversed(list(enumerate(names))) if name}
+    return sorted(node.targets, key=lambda target: turns.get(target.name, len(names)))
 
 
 def when(node: Conditional, name: str) -> str:

@@ -11,7 +11,11 @@ from typing import Any
 from configs import wording
 from configs.conditions import UNDEFINED, Facts, UnknownOperator
 from configs.parameters import laid_over
+from configs.patterns import speakable
 from configs.tree import Conditional, Fallback, LoadBalance, Node, Single, Target, Tree
+from keys import tokens
+
+TOLD_AT_MOST, LONGEST_SLUG = 5, 40  # slugs, and characters of one, as in the answer to a call
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +71,15 @@ class Refusal:
 
 @dataclass(slots=True)
 class Run:
-    """What came of it: where such requests go first, and which of them are refused."""
+    """What came of it: where such requests go first, and which of them are refused.
+
+    `forbidden`: why all of them are refused before any target is asked; "" as a rule.
+    """
 
     steps: list[Step] = field(default_factory=list)
     firsts: list[First] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
+    forbidden: str = ""
 
     @property
     def shares(self) -> dict[str, float]:
@@ -87,11 +95,24 @@ class Dry:
     opened: frozenset[str] = frozenset()
 
 
-def run(tree: Tree, facts: Facts, opened: frozenset[str] = frozenset()) -> Run:
-    """Follow the tree as far as it can be told before any target has answered."""
-    told = Run()
+def run(
+    tree: Tree, facts: Facts, opened: frozenset[str] = frozenset(), missing: frozenset[str] = frozenset()
+) -> Run:
+    """Follow the tree as far as it can be told before any target has answered.
+
+    `missing`: slugs of no usable virtual key. One of them is enough for every call to be refused.
+    """
+    told = Run(forbidden=forbidden([slug for slug in tree.slugs if slug in missing]))
     follow(tree.root, Dry(facts, opened), told, 1.0, ())
     return told
+
+
+def forbidden(missing: list[str]) -> str:
+    """What a call is told of virtual keys there are none of."""
+    if not missing:
+        return ""
+    shown = (slug if len(slug) <= LONGEST_SLUG else tokens.hint(slug) for slug in missing[:TOLD_AT_MOST])
+    return speakable(f"Following keys are not valid: {', '.join(shown)}")
 
 
 def follow(node: Node, dry: Dry, told: Run, share: float, after: tuple[str, ...]) -> None:
@@ -149,7 +170,8 @@ def route(node: Conditional, dry: Dry, told: Run, share: float, after: tuple[str
     if not problem and led is None:
         problem = f"Invalid target name found in the query router: {name}"
         problem = problem if name else "Query router did not resolve to any valid target"
-    words = problem or f"leads to “{name}”"
+    problem = speakable(problem)
+    words = problem or f"leads to “{wording.cut(name)}”"
     told.steps.append(Step(node.path, wording.TITLES[Conditional], words, checks))
     if problem or led is None:
         told.refusals.append(Refusal(node.path, share, problem))
@@ -171,8 +193,8 @@ def checked(node: Conditional, facts: Facts) -> tuple[tuple[Check, ...], str, st
             except UnknownOperator as error:
                 return tuple(checks), "", str(error)
             decided = then if holds else None
-        found = tuple((path, said(facts.value(path))) for path in wording.paths(query))
-        checks.append(Check(wording.query(query), then, holds, found))
+        found = tuple((wording.cut(path), said(facts.value(path))) for path in wording.paths(query))
+        checks.append(Check(wording.query(query), wording.cut(then), holds, found))
     return tuple(checks), node.default if decided is None else decided, ""
 
 

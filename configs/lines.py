@@ -17,7 +17,8 @@ def lines_of(text: str, paths: Iterable[Path]) -> list[int]:
     """For each path the line on which its value begins; where there is none, what is nearest above it."""
     wanted = [spelled(path) for path in paths]
     among = {path[:length] for path in wanted for length in range(len(path) + 1)}
-    places = {place: line for place, line in lines(text) if place in among}
+    deepest = max(map(len, wanted), default=0)
+    places = {place: line for place, line in lines(text, deepest) if place in among}
     return [nearest(path, places) for path in wanted]
 
 
@@ -37,10 +38,10 @@ def snake_case(name: str) -> str:
     return CAPITAL.sub("_\\1", name).lower()
 
 
-def lines(text: str) -> Iterator[tuple[Path, int]]:
+def lines(text: str, deepest: int) -> Iterator[tuple[Path, int]]:
     """Each value of a JSON text by its path in snake_case, and the line it begins on.
 
-    The text is known to be JSON.
+    The text is known to be JSON. Paths end one step below `deepest`.
     """
     line, opened = 1, list[list[str | int]]()  # for each open object or list: the member, or the index
     is_name = False
@@ -61,7 +62,7 @@ def lines(text: str) -> Iterator[tuple[Path, int]]:
             case _ if is_name and mark not in "{[":
                 opened[-1][0] = snake_case(loads(mark))
             case _:
-                yield tuple(each[0] for each in opened), line
+                yield tuple(each[0] for each in opened[: deepest + 1]), line
                 if mark in "{[":
                     opened.append(["" if mark == "{" else 0])
                 is_name = mark == "{"

@@ -16,7 +16,7 @@ from django.utils.text import slugify
 
 from keys.models.base import SLUG, Row, Visible, by_beginning
 
-IN_USE = "It is the default of {}: name another one there first."
+IN_USE = "This config is the default of {}: name another one there first."
 NAMED = 5  # of those whose default a config is
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from django.db.models import OuterRef, Subquery
 
+from configs.aside import KEPT
 from configs.compiling import Invalid, NotJSON, compiled
 from configs.creation import violations_of
 from configs.models import Config, ConfigVersion, Status
@@ -63,7 +64,7 @@ def load(place: tuple[str, str]) -> tuple[Saved, list[Tag]] | None:
 def read(text: str) -> tuple[Tree, tuple[Violation, ...]]:
     """The tree of a text, or what is wrong with it."""
     try:
-        return compiled(text), ()
+        return compiled(text, whose=KEPT), ()
     except (NotJSON, Invalid) as error:
         return PLAIN, tuple(violations_of(error))
 

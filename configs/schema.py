@@ -6,6 +6,7 @@ texts of its validator for a wrong kind of value.
 """
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,12 +14,14 @@ from django.core.exceptions import ValidationError
 
 from configs import fields
 from configs.bounds import DEEPEST, children, nested_within, size
+from configs.patterns import speakable
 from configs.strategies import Strategies
 from configs.violations import Found, Path, Violation, is_number, kind, listed, members, unknown
 from keys import hosts
 from providers.catalog import PROVIDERS
 
-MOST_STEPS = 32  # of a path to a parameter
+MOST_DROPS, MOST_STEPS = 32, 32  # paths to parameters, and what one of them is made of
+DROP = re.compile(r"(?:[^.\[\]]+|\[(?:[0-9]+|\*)\])(?:\.[^.\[\]]+|\[(?:[0-9]+|\*)\])*")
 SHOWN = 50  # violations told of one config
 
 RULE = (
@@ -37,6 +40,8 @@ ALONE = (  # members of which one is enough
     "forward_headers",
     *fields.HOOKS,
 )
+NO_STRATEGY = "`targets` are followed by a `strategy`: say its mode"
+NO_HOST = "A saved config names no host: set it on the integration of a virtual key, and name that"
 CREDENTIAL = 'keep it as a virtual key, and name that by `virtual_key` or as `provider`: "@slug"'
 
 
@@ -50,8 +55,14 @@ def violations(value: object, *, saved: bool = False) -> list[Violation]:
     if (too_large := size(root)) is not None:
         return [too_large]
     found = Nodes(saved=saved).of(root, ())
-    told = [violation for _, violation in zip(range(SHOWN), found, strict=False)]
+    told = [spoken(violation) for _, violation in zip(range(SHOWN), found, strict=False)]
     return sorted(told, key=lambda each: [str(part) for part in each.path])
+
+
+def spoken(violation: Violation) -> Violation:
+    """The same without half surrogate pairs, which no answer and no page can hold."""
+    path = tuple(speakable(part) if isinstance(part, str) else part for part in violation.path)
+    return Violation(path, speakable(violation.message))
 
 
 def slug_of_model(node: Mapping[str, Any]) -> str:
@@ -137,11 +148,16 @@ class Nodes:
                 yield kind((*path, name), "string", value)
 
     def dropped(self, node: Mapping[str, Any], path: Path) -> Found:
+        told, place = node.get("drop_params"), (*path, "drop_params")
+        if isinstance(told, list) and len(told) > MOST_DROPS:
+            yield Violation(place, f"Array must contain at most {MOST_DROPS} element(s)")
+            return
         yield from listed(node, "drop_params", path, "string")
-        paths = node.get("drop_params")
-        for index, each in enumerate(paths if isinstance(paths, list) else ()):
+        for index, each in enumerate(told if isinstance(told, list) else ()):
             if isinstance(each, str) and each.count(".") + each.count("[") >= MOST_STEPS:
-                yield Violation((*path, "drop_params", index), f"A path may have {MOST_STEPS} steps.")
+                yield Violation((*place, index), f"A path may have {MOST_STEPS} steps.")
+            elif isinstance(each, str) and not DROP.fullmatch(each):
+                yield Violation((*place, index), "This is no path such as `a.b`, `a[0].b` or `a[*].b`")
 
     def provider(self, node: Mapping[str, Any], path: Path, *, host: bool) -> Found:
         named = node.get("provider")
@@ -158,7 +174,7 @@ class Nodes:
 
     def beside_a_stored_credential(self, node: Mapping[str, Any], path: Path, *, host: bool) -> Found:
         """Nothing that a config says leads a virtual key's credential anywhere."""
-        if host:
+        if host and not self.saved:  # which names none anyway
             yield Violation((*path, "custom_host"), "custom_host cannot be used with a virtual key")
         for name in node:
             if fields.is_setting(name):
@@ -223,10 +239,17 @@ class Nodes:
         return any(name in node for name in ALONE)
 
     def strictly(self, node: Mapping[str, Any], path: Path) -> Found:
-        """The rules of saved configs: no slip is overlooked, and no secret kept."""
+        """The rules of saved configs: no slip is overlooked, no secret kept, nobody led elsewhere."""
+        if "targets" in node and "strategy" not in node:
+            yield Violation((*path, "strategy"), NO_STRATEGY)
+        named = None if node.get("virtual_key") or slug_of_model(node) else node.get("provider")
+        if isinstance(named, str) and named in PROVIDERS:
+            yield Violation((*path, "provider"), f"No call can succeed without a key: {CREDENTIAL}")
         for name in node:
             if name == "api_key" or fields.is_setting(name):
                 message = f"A saved config keeps no credentials and no settings: {CREDENTIAL}"
                 yield Violation((*path, name), message)
+            elif name == "custom_host":
+                yield Violation((*path, name), NO_HOST)
             elif name not in fields.NODE and name not in fields.UNBUILT:
                 yield Violation((*path, name), f"There is no member '{name}' here.")

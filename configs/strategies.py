@@ -4,13 +4,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from configs import fields
-from configs.conditions import OPERATORS
+from configs.conditions import OPERATORS, js_text
 from configs.patterns import pattern
 from configs.violations import Found, Missing, Path, Violation, is_number, listed, members, unknown
 
 MOST_SLOW = 10  # patterns that the quick engine cannot read
+MOST_INSTRUCTIONS = 50_000  # of the quick engine, for all patterns of a config
 SHORTEST_COOLDOWN = 30_000  # ms
 LONGEST_TTL = 365 * 86_400  # seconds
+ASKED_ABOUT = ("metadata.", "params.")
 STICKY_FIELDS = ("metadata.", "params.", "headers.")
 
 
@@ -19,7 +21,7 @@ class Strategies:
 
     def __init__(self, *, saved: bool) -> None:
         self.saved = saved
-        self.slow = 0  # patterns
+        self.slow = self.instructions = 0  # of all patterns so far
 
     def of(self, strategy: Mapping[str, Any], targets: list[Mapping[str, Any]], path: Path) -> Found:
         """Everything wrong with a strategy, whose targets these are."""
@@ -42,6 +44,10 @@ class Strategies:
     def routes(self, strategy: Mapping[str, Any], targets: list[Mapping[str, Any]], path: Path) -> Found:
         """Where a conditional strategy leads: every name it gives is a target's."""
         names = [target.get("name") for target in targets]
+        for index, name in enumerate(names):
+            if isinstance(name, str) and name in names[:index]:
+                place = (*path[:-1], "targets", index, "name")
+                yield Violation(place, f"There is a target of the name {name!r} before it.")
         for member in ("conditions", "default"):
             if member not in strategy:
                 yield Violation((*path, member), "Required")
@@ -74,19 +80,26 @@ class Strategies:
                 for index, each in enumerate(value if isinstance(value, list) else ()):
                     if isinstance(each, Mapping):
                         yield from self.query(each, (*below, index))
-            elif isinstance(value, Mapping):
+                continue
+            if self.saved and name != "url.pathname" and not name.startswith(ASKED_ABOUT):
+                yield Violation(below, "Conditions ask about `metadata.…`, `params.…` or `url.pathname`")
+            if isinstance(value, Mapping):
                 yield from self.operators(value, below)
 
     def operators(self, asked: Mapping[str, Any], path: Path) -> Found:
         for operator, operand in asked.items():
-            if operator == "$regex" and isinstance(operand, str):
-                yield from self.pattern(operand, (*path, operator))
+            if operator == "$regex":
+                yield from self.pattern(js_text(operand), (*path, operator))
             elif operator not in OPERATORS and self.saved:
                 known = ", ".join(OPERATORS)
                 yield Violation((*path, operator), f"Unsupported operator. Must be one of: {known}")
 
     def pattern(self, text: str, path: Path) -> Found:
+        if self.instructions > MOST_INSTRUCTIONS:  # before one more of them is made
+            yield Violation(path, "The patterns of this config are too large in all")
+            return
         read = pattern(text)
+        self.instructions += read.size
         self.slow += read.is_slow
         if self.slow > MOST_SLOW:
             yield Violation(path, f"At most {MOST_SLOW} patterns may look ahead or back")

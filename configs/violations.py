@@ -26,7 +26,20 @@ Found: TypeAlias = Iterator[Violation]
 def kind(path: Path, expected: str, value: object) -> Violation:
     if value is Missing:
         return Violation(path, "Required")
+    if expected == "number" and kind_of(value) == "number":
+        return Violation(path, beyond(value))
     return Violation(path, f"Expected {expected}, received {kind_of(value)}")
+
+
+def beyond(value: Any) -> str:
+    """What is said of a number that cannot be reckoned with."""
+    if value > 0:
+        return f"Number must be less than or equal to {HUGE:.0f}"
+    return (
+        f"Number must be greater than or equal to {-HUGE:.0f}"
+        if value < 0
+        else "Expected number, received nan"
+    )
 
 
 class Missing:
@@ -59,7 +72,7 @@ KINDS: dict[str, Callable[[object], bool]] = {
 
 def fits(value: float) -> bool:
     """Whether a number is one that can be reckoned with; 1e400 is read as infinity."""
-    return -HUGE < value < HUGE
+    return -HUGE <= value <= HUGE
 
 
 def members(value: Mapping[str, Any], path: Path, **expected: str) -> Found:

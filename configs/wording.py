@@ -7,8 +7,8 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from configs.conditions import Comparison, Group, Query, Test
-from configs.patterns import Pattern
+from configs.conditions import Comparison, Group, Members, Query, Test
+from configs.patterns import Pattern, speakable
 from configs.tree import BreakerRule, Conditional, Fallback, LoadBalance, Node, Single, Sticky, Target
 from providers.catalog import PROVIDERS
 
@@ -34,14 +34,21 @@ TITLES = {
 
 
 def cut(text: str) -> str:
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+    """What is shown of a text, without half surrogate pairs, which no page can hold."""
+    return speakable(text if len(text) <= LONGEST else f"{text[:LONGEST]}…")
 
 
 def value(told: Any) -> str:
     """A value as JSON; a pattern between slashes."""
     if isinstance(told, Pattern):
         return cut(f"/{told.text}/")
-    return cut(json.dumps(told, ensure_ascii=False))
+    if isinstance(told, Members | list):
+        every = told.told if isinstance(told, Members) else told
+        told = every[:LONGEST]  # of which no more is shown
+    try:
+        return cut(json.dumps(told, ensure_ascii=False))
+    except RecursionError:
+        return "what is nested too deeply to be shown"
 
 
 # Conditions.
@@ -141,7 +148,7 @@ def same(sticky: Sticky) -> str:
 def whom(target: Target) -> str:
     """Whom a target calls."""
     if target.virtual_key:
-        return f"@{target.virtual_key}"
+        return cut(f"@{target.virtual_key}")
     if target.provider:
         row = PROVIDERS.get(target.provider)
         return row.name if row else target.provider

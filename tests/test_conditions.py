@@ -4,6 +4,7 @@ import gc
 import json
 import math
 import resource
+import subprocess
 import sys
 from typing import Any
 
@@ -12,7 +13,7 @@ import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from configs import patterns
+from configs import conditions, engines, patterns
 from configs.conditions import OPERATORS, UNDEFINED, Facts, UnknownOperator, js_number, js_text, query
 from configs.patterns import Pattern
 
@@ -401,13 +402,13 @@ def test_the_quick_engine_is_not_asked_more_than_it_can_do_in_a_turn(pattern, mo
     asked: list[int] = []
 
     class Quick:
-        programsize = Pattern(pattern)._quick.programsize
+        programsize = Pattern(pattern).size
 
         def search(self, text: str) -> None:
             asked.append(len(text))
 
+    monkeypatch.setattr(engines, "quick", lambda text: Quick())
     tried = Pattern(pattern)
-    tried._quick = Quick()
     most = patterns.MOST_STEPS // Quick.programsize
     assert not tried.finds("a" * most)
     assert asked == [most]
@@ -429,9 +430,10 @@ def test_a_long_text_is_searched_all_the_same():
         "(?x)(?=((((a{ 1000 }){ 1000 }){ 1000 }){ 1000 }))",
         "(?V1x)(?=((((a{1 000}){1 000}){1 000}){1 000}))",
         "(?=x)" + "(?:" * 50 + "ab" + "){3,4}" * 50,
-        "x" * (patterns.LONGEST + 1),
+        "x" * (engines.LONGEST + 1),
         "(" * 400 + ")" * 399,
         "(?=" * 150,
+        "(?=(?:" + r"[ab]\d" * 150 + "){1000})",  # written out to 60 MB
         "\\",
         "(?=a{99999999999999999999})",
     ],
@@ -457,7 +459,8 @@ def test_the_slow_engine_is_always_given_a_time(monkeypatch):
             given_times.append(timeout)
             raise TimeoutError
 
-    monkeypatch.setattr(regex, "compile", lambda *_: Spy())
+    monkeypatch.setattr(engines, "kept", engines.Kept(engines.KEPT_BYTES))
+    monkeypatch.setattr(regex, "compile", lambda *_, **__: Spy())
     assert not Pattern("(?=a)").finds("a")
     assert given_times == [patterns.SLOWEST]
 
@@ -541,3 +544,140 @@ def test_a_query_is_read_from_what_json_says():
     told = json.loads('{"params.x": {"$gt": 1e400}, "params.y": 123456789012345678901234567890}')
     assert not holds(told, Facts({}, {"x": 5, "y": 123456789012345678901234567890}, ""))
     assert holds({"params.y": told["params.y"]}, Facts({}, {"y": 123456789012345678901234567890}, ""))
+
+
+# What one call may cost.
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock of which each look takes a millisecond. `turns`: when the others had theirs."""
+
+    class Clock:
+        now, turns = 0.0, list[float]()
+
+        def monotonic(self) -> float:
+            self.now += 0.001
+            return self.now
+
+    told = Clock()
+    monkeypatch.setattr(conditions, "time", told)
+    monkeypatch.setattr(conditions, "turn", lambda: told.turns.append(told.now))
+    return told
+
+
+MANY = 5_000
+FALSE = {"params.y": {"$eq": "no"}}
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {
+            "$or": [{"params.x": {"$ne": 1, "$gt": 0, "$gte": 0, "$lt": 9, "$lte": 9, "$nin": [1]}} | FALSE]
+            * MANY
+        },
+        {f"params.{index}": {} for index in range(MANY)} | FALSE,
+        {"$or": [FALSE] * MANY},
+        {"$or": [{"params.x": {"$in": [1]}}] * MANY},
+        {"$and": [{}] * MANY},
+        {"$and": [{"$or": [{"$and": [{}]}]}] * MANY},
+    ],
+)
+def test_others_have_their_turn_and_what_comes_too_late_does_not_hold(told, clock, monkeypatch):
+    compared: list[float] = [0]
+
+    def noted(holds):
+        return lambda value, other: compared.append(clock.now) or holds(value, other)
+
+    monkeypatch.setattr(conditions, "OPERATORS", {name: noted(holds) for name, holds in OPERATORS.items()})
+    assert not query(told).holds(Facts({}, {"x": "5"}, "", until=2.0))
+    assert clock.now >= 2
+    assert max(compared) < 2
+    pauses = [later - sooner for sooner, later in zip([0, *clock.turns], clock.turns, strict=False)]
+    assert max(pauses) < 0.01
+
+
+@pytest.mark.parametrize("value", [["x"] * 1_001, [["x"] * 400] * 3, ["x" * 600_000, "y" * 600_000]])
+def test_a_list_that_is_long_beyond_measure_has_no_text(value):
+    facts = Facts({}, {"x": value}, "")
+    assert js_text(value) == ""
+    assert not holds({"params.x": {"$regex": "x"}}, facts)
+    assert not holds({"params.x": {"$gte": 0}}, facts)
+
+
+def test_a_list_of_a_thousand_elements_has_one():
+    assert js_text([1] * 1_000) == ",".join("1" * 1_000)
+
+
+def test_a_number_is_read_from_how_a_text_begins():
+    assert js_number("12" + " " * 5_000_000) == 12
+    assert js_number("1" * 5_000) == math.inf
+    assert math.isnan(js_number(" " * 5_000 + "1"))
+
+
+def test_a_value_is_looked_for_in_a_long_list_and_not_compared_with_each_of_it(monkeypatch):
+    told = query({"params.x": {"$in": [*range(50_000), *map(str, range(50_000))]}})
+    asked: list[Any] = []
+    real = conditions.identity
+    monkeypatch.setattr(conditions, "identity", lambda value: asked.append(value) or real(value))
+    for value, held in ((7.0, True), ("49999", True), ("50000", False), (True, False), ("x" * 90_000, False)):
+        assert told.holds(Facts({}, {"x": value}, "")) is held
+    assert len(asked) == 4  # and a text that is longer than all of them is not even read
+
+
+# The engines of patterns.
+
+
+def test_engines_are_kept_by_what_they_come_to(monkeypatch):
+    kept = engines.Kept(2 << 20)
+    monkeypatch.setattr(engines, "kept", kept)
+    for index in range(100):
+        Pattern(f"a{index}")
+    few = len(kept.engines)
+    assert 20 < few < 100
+    assert kept.bytes == sum(size for _, size in kept.engines.values()) <= kept.most
+    for index in range(5):
+        Pattern(rf"\p{{L}}{{20}}{index}")  # which needs more room
+    assert len(kept.engines) < few
+    assert kept.bytes <= kept.most
+
+
+def test_a_pattern_finds_the_same_when_its_engine_is_gone(monkeypatch):
+    monkeypatch.setattr(engines, "kept", engines.Kept(0))
+    for text in ("^b+$", "(?=b)b+"):
+        read = Pattern(text)
+        assert read.finds("bb")
+        assert not read.finds("a")
+    assert not engines.kept.engines
+
+
+def test_no_cache_of_a_library_keeps_what_ours_gave_up(monkeypatch):
+    monkeypatch.setattr(engines, "kept", engines.Kept(0))
+    for text in ("unheard of", "(?=unheard of)"):
+        first, second = (engines.quick(text) or engines.slow(text) for _ in range(2))
+        assert first is not second
+
+
+def test_patterns_of_any_kind_stay_within_their_memory():
+    """What remembers most of a text: each letter seen leads elsewhere."""
+    script = """
+import random, resource
+from configs.patterns import Pattern
+text = "".join(random.Random(1).choice("ab") for _ in range(20_000))
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+for index in range(1_500):
+    Pattern(f"[ab]*a[ab]{{14}}c{index}").finds(text)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True)
+    assert int(told.stdout) < 64 * 1024  # KiB
+
+
+def test_the_quick_engine_is_not_given_what_it_reads_at_length(monkeypatch):
+    given: list[str] = []
+    monkeypatch.setattr(engines, "kept", engines.Kept(engines.KEPT_BYTES))
+    monkeypatch.setattr(engines.re2, "_Regexp", lambda text, _: given.append(text))
+    for text in (r"\p{L}" * 31, r"[\p{L}\P{N}]" * 16):
+        assert Pattern(text).is_slow
+    assert given == []

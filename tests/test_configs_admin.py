@@ -16,10 +16,12 @@ from configs.breaker import Open
 from configs.compiling import compiled
 from configs.creation import change_config, create_config
 from configs.differences import Line, differences
+from configs.drawing import drawn
 from configs.models import Config
+from keys import tokens
 from keys.changes import changing
-from keys.creation import create_api_key
-from keys.models import ApiKey, Change, Workspace
+from keys.creation import create_api_key, create_virtual_key
+from keys.models import ApiKey, Change, VirtualKey, Workspace
 from tests.test_keys_admin import filled
 
 pytestmark = pytest.mark.django_db
@@ -117,6 +119,19 @@ def test_a_config_is_made_in_the_admin(admin: Client, workspace: Workspace) -> N
     assert (row.number, row.current.text, row.owner[:6]) == (1, json.dumps(TWO, indent=2), "staff-")
     assert row.slug.startswith("pc-new-")
     assert AuditEvent.objects.filter(object_kind="config", action="create").count() == 1
+
+
+def test_the_only_workspace_is_chosen_from_the_beginning(admin: Client, workspace: Workspace) -> None:
+    def chosen() -> Any:
+        return admin.get(f"{LIST}add/").context["adminform"].form.initial.get("workspace")
+
+    assert chosen() == workspace.pk
+    Workspace.objects.create(name="Other", slug="other")
+    assert chosen() is None
+
+
+def test_the_search_tells_what_it_looks_at(admin: Client, config: Config) -> None:
+    assert "How a name or slug begins." in shown(admin.get(LIST))
 
 
 def test_what_the_form_suggests_is_a_config(admin: Client, workspace: Workspace) -> None:
@@ -259,6 +274,41 @@ def test_what_an_admin_wrote_is_shown_as_text(admin: Client, workspace: Workspac
         assert "<img src=x" in html.unescape(text)
 
 
+HALF = "\ud800"
+
+
+def test_half_a_surrogate_pair_breaks_no_page(admin: Client, workspace: Workspace) -> None:
+    told = {
+        "strategy": {
+            "mode": "conditional",
+            "conditions": [{"query": {f"metadata.{HALF}": {"$in": [HALF]}}, "then": HALF}],
+            "default": HALF,
+        },
+        "targets": [
+            {
+                "provider": f"@{HALF}",
+                "name": HALF,
+                "override_params": {HALF: HALF, "model": HALF},
+                "drop_params": [HALF],
+                "forward_headers": [HALF],
+            }
+        ],
+    }
+    config = create_config(workspace, "Half", json.dumps(told))
+    sent = {"path": "/v1", "metadata": json.dumps({HALF: HALF}), "body": json.dumps({"model": HALF})}
+    for name in ("change", "versions", "try"):
+        assert "/admin/" in shown(admin.get(page(config, name)))
+    assert "holds" in shown(admin.post(page(config, "try"), sent))
+    strategies = [{**told["strategy"], "default": f"x{HALF}"}, {"mode": HALF, HALF: 1}]  # type: ignore[dict-item]
+    for strategy in strategies:
+        broken = json.dumps({**told, "strategy": strategy, HALF: 1})
+        assert errors(admin.post(page(config), filled(admin, page(config), text=broken)))["text"]
+    like = {"mode": "conditional", "conditions": [{"query": {"params.a": {f"${HALF}": 1}}, "then": "a"}]}
+    for odd in (like, {"mode": "conditional", "conditions": [], "default": f"x{HALF}"}, {"mode": HALF}):
+        Config.objects.update(text=json.dumps({**told, "strategy": odd}))
+        assert "/admin/" in shown(admin.post(page(config, "try"), sent))
+
+
 # The drawing.
 
 
@@ -334,6 +384,36 @@ def test_conditions_are_drawn_in_words(admin: Client, workspace: Workspace) -> N
         assert words in text
 
 
+def test_targets_are_drawn_in_the_order_of_the_conditions(admin: Client, workspace: Workspace) -> None:
+    told = {
+        "strategy": {
+            "mode": "conditional",
+            "conditions": [{"query": {"params.n": place}, "then": name} for place, name in enumerate("cbc")],
+            "default": "a",
+        },
+        "targets": [{"provider": f"@key-{name}", "name": name} for name in ("nobodys", *"abc")],
+    }
+    config = create_config(workspace, "Drawn", json.dumps(told))
+    box = drawn(compiled(config.text))
+    assert [each.name for each in box.below] == ["c", "b", "a", "nobodys"]
+    assert [each.way.split()[0] for each in box.below] == ["if", "if", "otherwise", "never:"]
+
+
+def test_a_target_whose_key_is_not_there_is_marked(
+    admin: Client, config: Config, virtual_key: VirtualKey, other: Workspace
+) -> None:
+    elsewhere = create_virtual_key(other, "Theirs", provider="openai", secret="sk-x", slug="theirs")
+    named = [virtual_key.slug, elsewhere.slug, "nobodys", "\ud800"]
+    told = {"strategy": {"mode": "fallback"}, "targets": [{"provider": f"@{slug}"} for slug in named]}
+    change_config(config, text=json.dumps(told))
+    assert shown(admin.get(page(config))).count("no such key") == 3
+    with changing(virtual_key):
+        virtual_key.active = False
+        virtual_key.save()
+    assert shown(admin.get(page(config))).count("no such key") == 4
+    assert shown(admin.get(page(config, "try"))).count("no such key") == 4
+
+
 def test_a_tree_of_any_depth_and_width_is_drawn(admin: Client, workspace: Workspace) -> None:
     wide: dict[str, Any] = {"strategy": {"mode": "single"}, "targets": [ONE] * 300}
     for _ in range(14):
@@ -369,6 +449,23 @@ def test_a_dry_run_names_the_target_and_who_follows(admin: Client, config: Confi
     assert first.next == ("@azure (config.targets[1]), if what came before it answers with anything but 2xx",)
     assert "It goes to" in " ".join(shown(answer).split()) or "It goes" in shown(answer)
     assert Change.objects.filter(object_id=str(config.pk)).count() == 1
+
+
+def test_a_dry_run_says_that_every_call_is_refused_where_a_key_is_missing(
+    admin: Client, config: Config, virtual_key: VirtualKey
+) -> None:
+    secret = "sk-" + "x" * 60
+    named = [virtual_key.slug, "nobodys", secret]
+    told = {"strategy": {"mode": "fallback"}, "targets": [{"provider": f"@{slug}"} for slug in named]}
+    change_config(config, text=json.dumps(told))
+    answer = tried(admin, config)
+    problem = f"Following keys are not valid: nobodys, {tokens.hint(secret)}"
+    assert answer.context["run"].forbidden == problem
+    assert f"400 {problem}" in html.unescape(shown(answer))
+    change_config(config, text=json.dumps({"provider": f"@{virtual_key.slug}"}))
+    answer = tried(admin, config)
+    assert answer.context["run"].forbidden == ""
+    assert "is refused" not in shown(answer)
 
 
 def test_weights_are_told_as_chances(admin: Client, workspace: Workspace) -> None:

@@ -221,7 +221,7 @@ class Follower:
             return Outcome(500, unasked=True), Final("", 500, is_exception=True)
         self.targets.append(target)
         outcome, count = self.persistently(target) if target.settings.retry else (self.once(target, 0), 0)
-        outcome.is_late = self.clock.now >= BUDGET
+        outcome.is_last = self.clock.now >= BUDGET
         return outcome, Final(target.path, outcome.status, count)
 
     def persistently(self, target: Target) -> tuple[Outcome, int]:

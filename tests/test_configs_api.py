@@ -42,8 +42,11 @@ def token_of(workspace: Workspace | None, *scopes: str) -> str:
 def asking(token: str) -> Ask:
     client = Client()
 
-    def ask(method: str, path: str = "", body: Any = None, version: str = "v1") -> Any:
-        sent = {"data": json.dumps(body), "content_type": "application/json"} if body is not None else {}
+    def ask(
+        method: str, path: str = "", body: Any = None, version: str = "v1", raw: str | None = None
+    ) -> Any:
+        raw = json.dumps(body) if raw is None and body is not None else raw
+        sent = {} if raw is None else {"data": raw, "content_type": "application/json"}
         return client.generic(
             method, f"/{version}/configs{path}", headers={"x-portkey-api-key": token}, **sent
         )
@@ -176,7 +179,7 @@ def test_the_workspaces_default_is_said_by_a_flag(
 def test_who_has_it_as_its_default_is_told_when_it_is_to_go(ask: Ask, config: Config) -> None:
     ask("PUT", f"/{config.slug}", {"is_default": 1})
     assert "workspace Default" in message(ask("DELETE", f"/{config.slug}"), 409)
-    assert "workspace Default" in message(ask("PUT", f"/{config.slug}", {"status": "archived"}), 400)
+    assert "workspace Default" in message(ask("PUT", f"/{config.slug}", {"status": "archived"}), 409)
     assert Config.objects.get().status == "active"
 
 
@@ -223,6 +226,60 @@ def test_a_wrong_config_is_told_with_every_place(ask: Ask, config: Config) -> No
 def test_a_body_that_will_not_do_is_refused(body: Any, ask: Ask) -> None:
     message(ask("POST", body=body), 400)
     assert not Config.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ({"name": "x"}, "config: A config is a JSON object, or the text of one."),
+        ({"name": "x", "config": 1}, "config: A config is a JSON object, or the text of one."),
+        ({"config": ONE}, "name: A text that is not empty."),
+        ({"name": "x" * 256, "config": ONE}, "name: Ensure this value has at most 255 characters"),
+        ({"name": "x", "config": "no json"}, "Invalid config passed: config: This is no JSON: "),
+        ({"name": "x", "config": "[]"}, "Invalid config passed: path: , message: Expected object"),
+        ({"name": "x", "config": " " * 1_100_000}, "A config has at most 1,048,576 characters."),
+    ],
+)
+def test_what_is_wrong_is_told_of_its_member(body: Any, told: str, ask: Ask) -> None:
+    assert message(ask("POST", body=body), 400).startswith(told)
+
+
+@pytest.mark.parametrize("body", [{}, {"slug": "x"}, {"nmae": "x"}, {"workspace_id": ""}])
+def test_an_update_that_changes_nothing_is_refused(body: Any, ask: Ask, config: Config) -> None:
+    told = message(ask("PUT", f"/{config.slug}", body), 400)
+    assert "config, isDefault, is_default, name, status" in told
+
+
+def nested(levels: int) -> str:
+    return "[" * levels + "]" * levels
+
+
+@pytest.mark.parametrize("levels", [260, 500, 900, 980, 995, 1_010, 3_000, 100_000])
+@pytest.mark.parametrize("spelled", ["object", "text"])
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+def test_what_is_nested_deeply_is_kept_or_refused(
+    levels: int, spelled: str, method: str, ask: Ask, config: Config
+) -> None:
+    told = f'{{"provider": "@openai", "override_params": {{"a": {nested(levels)}}}}}'
+    path = f"/{config.slug}" if method == "PUT" else ""
+    sent = f'{{"name": "Deep", "config": {told if spelled == "object" else json.dumps(told)}}}'
+    answer = ask(method, path, raw=sent)
+    if answer.status_code == 200:
+        assert levels < 1_010
+        slug = answer.json().get("slug", config.slug)
+        assert json.loads(json.loads(ask("GET", f"/{slug}").content)["config"]) == json.loads(told)
+    else:
+        message(answer, 400)
+
+
+def test_half_a_surrogate_pair_is_told_as_what_it_is_not(ask: Ask) -> None:
+    told = message(ask("POST", body={"name": "x", "config": {**ONE, "\ud800": 1}}), 400)
+    assert told == "Invalid config passed: path: ?, message: There is no member '?' here."
+
+
+def test_a_body_nested_beyond_reason_is_refused(ask: Ask) -> None:
+    message(ask("POST", raw="[" * 100_000), 400)
+    message(ask("POST", raw='{"name": "x", "config": ' + nested(100_000) + "}"), 400)
 
 
 def test_a_status_there_is_none_of_is_refused(ask: Ask, config: Config) -> None:

@@ -1,6 +1,8 @@
 """Saved configs: made, changed, kept in versions, found by slug, and by whom they are a default."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -12,13 +14,14 @@ from audit.models import AuditEvent
 from configs import creation, saved
 from configs.compiling import Invalid, NotJSON
 from configs.creation import InUse, change_config, create_config, delete_config
-from configs.lines import lines_of
+from configs.lines import lines, lines_of
 from configs.models import Config, ConfigVersion
 from configs.tree import Fallback
 from keys import callers, directory
 from keys.changes import changing
 from keys.creation import create_api_key
 from keys.models import ApiKey, Change, Installation, Workspace
+from tests.servers import ROOT
 
 pytestmark = pytest.mark.django_db
 
@@ -297,6 +300,34 @@ def test_a_text_that_is_no_config_any_more_says_so_and_breaks_nothing(config: Co
     assert found.problem == "path: retry,attempts, message: Expected number, received string"
 
 
+FLOODED = """
+from gevent import monkey
+monkey.patch_all()
+import gevent, os, sys
+import django
+os.environ["DJANGO_SETTINGS_MODULE"] = "gateway_site.settings"
+django.setup()
+from configs import compiling, saved
+from configs.aside import aside
+
+release = monkey.get_original("threading", "Event")()
+flood = [gevent.spawn(aside, release.wait) for _ in range(20)]
+gevent.sleep(0.1)
+text = '{"provider": "@openai"' + " " * 2 * compiling.SHORT + "}"
+tree, violations = saved.read(text)
+print(tree.slugs, violations, sum(each.ready() for each in flood))
+release.set()
+gevent.joinall(flood)
+"""
+
+
+def test_a_flood_of_configs_in_requests_holds_up_no_saved_one() -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", FLOODED], capture_output=True, text=True, timeout=60, cwd=ROOT, check=False
+    )
+    assert told.stdout == "('openai',) () 0\n", told.stderr
+
+
 # Places.
 
 LINES = """{
@@ -328,6 +359,16 @@ LINES = """{
 )
 def test_a_place_has_its_line(path: tuple[str | int, ...], line: int) -> None:
     assert lines_of(LINES, [path, ()]) == [line, 1]
+
+
+def test_a_place_is_found_in_a_text_that_is_nested_far_deeper() -> None:
+    deep = '{"a":\n' + "[" * 300 + '{"x":\n1}' + "]" * 300 + ',\n"b": 1}'
+    assert lines_of(deep, [("b",), ("a", 0), ("a", 1)]) == [4, 2, 2]
+
+
+def test_a_place_costs_no_more_where_the_text_is_nested_deeper() -> None:
+    longest = max(len(path) for path, _ in lines("[" * 900 + "]" * 900, 3))
+    assert longest == 4
 
 
 def test_what_is_checked_is_what_is_kept(monkeypatch: pytest.MonkeyPatch, workspace: Workspace) -> None:

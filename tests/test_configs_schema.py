@@ -1,13 +1,15 @@
 """What a config may say: each way of being wrong, with its words and its place; nothing else can happen."""
 
+import gc
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from configs import compiling, fields, schema
+from configs import compiling, fields, patterns, schema, strategies
 from configs.compiling import Invalid, Legacy, NotJSON, compiled, targets_of
 from configs.conditions import OPERATORS
 from configs.tree import Fallback, Target, Tree
@@ -210,6 +212,73 @@ def test_what_portkey_would_leave_unanswered_is_refused(config, violation):
     assert wrong(below) == [violation.replace("path: targets", "path: targets,1,targets")]
 
 
+NO_PATH = "This is no path such as `a.b`, `a[0].b` or `a[*].b`"
+
+
+@pytest.mark.parametrize(
+    "path", ["", ".", "a.", ".a", "a..b", "messages[*", "a[", "a[]", "a]", "a[x]", "a[-1]", "a[0]b", "a.[0]"]
+)
+def test_a_path_that_leads_nowhere_by_its_form_is_refused(path):
+    assert wrong({**LEAF, "drop_params": ["user", path]}) == [f"path: drop_params,1, message: {NO_PATH}"]
+
+
+@pytest.mark.parametrize(
+    "path", ["a", "a.b", "a[0]", "a[*].b", "[0]", "a[1][2].b c-d", "tools[*].function.strict"]
+)
+def test_a_path_of_names_and_indexes_is_one(path):
+    assert wrong({**SAFE, "drop_params": [path]}, saved=True) == []
+
+
+def test_no_more_paths_are_dropped_than_can_be_followed_in_time():
+    told = "path: drop_params, message: Array must contain at most 32 element(s)"
+    assert wrong({**LEAF, "drop_params": ["a"] * 32}) == []
+    assert wrong({**LEAF, "drop_params": ["a"] * 33}) == [told]
+
+
+HUGE = r"\p{L}{30}"  # 36,000 instructions
+TOO_LARGE = "The patterns of this config are too large in all"
+
+
+def patterned(*texts: object) -> dict[str, Any]:
+    return asking(*[{"params.a": {"$regex": text}} for text in texts])
+
+
+def test_the_patterns_of_a_config_are_bounded_in_all(monkeypatch):
+    made: list[str] = []
+    monkeypatch.setattr(strategies, "pattern", lambda text: made.append(text) or patterns.Pattern(text))
+    assert wrong(patterned(HUGE, *["^gpt-4o"] * 1_000)) == []
+    made.clear()
+    place = "path: strategy,conditions,{},query,params.a,$regex"
+    assert wrong(patterned(HUGE, HUGE, HUGE, [HUGE])) == [
+        f"{place.format(2)}, message: {TOO_LARGE}",
+        f"{place.format(3)}, message: {TOO_LARGE}",
+    ]
+    assert len(made) == 2
+
+
+@pytest.mark.parametrize("costly", [r"\p{L}{100}(?x", "(", "(?=a)", ["(?=", "a)"]])
+def test_those_that_the_quick_engine_refuses_are_bounded_as_well(costly, monkeypatch):
+    made: list[str] = []
+    monkeypatch.setattr(strategies, "pattern", lambda text: made.append(text) or patterns.Pattern(text))
+    assert wrong(patterned(*[costly] * 1_000))
+    assert len(made) <= 15
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [
+        ("1e300", "Number must be less than or equal to 1000000000000000"),
+        ("1e400", "Number must be less than or equal to 1000000000000000"),
+        ("-1e300", "Number must be greater than or equal to -1000000000000000"),
+        ('"1"', "Expected number, received string"),
+    ],
+)
+def test_a_number_that_is_too_large_is_told_to_be_so(number, told):
+    with pytest.raises(Invalid) as raised:
+        compiled('{"provider":"openai","api_key":"k","request_timeout":' + number + "}")
+    assert str(raised.value) == f"path: request_timeout, message: {told}"
+
+
 @pytest.mark.parametrize("number", ["1e400", "-1e400", "1e99", "NaN", "Infinity", "1" + "0" * 5_000])
 @pytest.mark.parametrize(
     "config",
@@ -385,8 +454,54 @@ def test_the_trees_that_are_kept_are_bounded_with_what_they_inherit(monkeypatch)
         many = {f"p{index}-{each}": 0 for each in range(4_000)}
         tree({**strategy("fallback", *[{**LEAF, "override_params": {"a": 1}}] * 10), "override_params": many})
     assert 0 < len(kept.trees) < 60
-    assert kept.characters == sum(compiling.weight(*each) for each in kept.trees.items())
-    assert kept.characters <= compiling.KEPT_CHARACTERS
+    assert kept.bytes == sum(compiling.weight(text, tree) for text, (tree, _) in kept.trees.items())
+    assert kept.bytes <= compiling.KEPT_BYTES
+
+
+def asking(*queries: dict[str, Any]) -> dict[str, Any]:
+    return strategy("conditional", conditions=[{"query": each, "then": "a"} for each in queries])
+
+
+SETTLED = {"retry": {"attempts": 1, "on_status_codes": [429, 500]}, "cache": {"mode": "simple"}}
+SHAPES: dict[str, Any] = {
+    "targets": strategy("fallback", *[LEAF] * 1_000),
+    "settings": strategy("fallback", *[{**LEAF, **SETTLED, "override_params": {"a": 1}}] * 900),
+    "tests": asking(*[{f"params.{index}": {"$gt": index, "$lt": 3}} for index in range(4_000)]),
+    "numbers": asking({"params.a": {"$in": [index * 1_000 for index in range(20_000)]}}),
+    "texts": asking({"params.a": {"$nin": [f"k{index}" for index in range(20_000)]}}),
+    "groups": asking({"$or": [{"$and": [{}, {}]} for _ in range(10_000)]}),
+    "patterns": asking(*[{"params.a": {"$regex": f"k{index}"}} for index in range(2_000)]),
+    "drops": strategy(
+        "single", *[{**LEAF, "drop_params": ["a1.b2.c3.d4" + f".e{n}" * 20]} for n in range(900)]
+    ),
+    "parameters": {**LEAF, "override_params": {f"p{index}": index for index in range(20_000)}},
+    "wide texts": {**LEAF, "override_params": {"a": ["é日"] * 20_000}},
+    "lists": {**LEAF, "override_params": {"a": [[]] * 50_000}},
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_tree_weighs_what_it_comes_to(shape, monkeypatch):
+    monkeypatch.setattr(compiling, "kept", compiling.Kept())
+    patterns.pattern.cache_clear()
+    text = json.dumps(SHAPES[shape], ensure_ascii=False)
+    gc.collect()
+    tracemalloc.start()
+    try:
+        made = compiling.made(text, saved=False)
+        gc.collect()
+        held = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert held < compiling.weight(text, made) < 10 * held + 100_000
+
+
+def test_a_tree_that_would_take_the_place_of_all_others_is_not_kept(monkeypatch):
+    kept = compiling.Kept()
+    monkeypatch.setattr(compiling, "kept", kept)
+    tree(LEAF)
+    tree({**LEAF, "override_params": {"a": [[]] * 300_000}})
+    assert list(kept.trees) == [json.dumps(LEAF)]
 
 
 def test_a_tree_is_made_once_and_found_by_its_text():
@@ -406,6 +521,7 @@ def conditional(*then: str, **more: Any) -> dict[str, Any]:
     return {"strategy": kept, "targets": [{**SAFE, "name": "a"}, {**SAFE, "name": "b"}]}
 
 
+KEYLESS = "No call can succeed without a key: " + schema.CREDENTIAL
 SETTING = "A saved config keeps no credentials and no settings: " + schema.CREDENTIAL
 
 
@@ -454,6 +570,32 @@ SETTING = "A saved config keeps no credentials and no settings: " + schema.CREDE
             "path: strategy,conditions,0,query,params.a,$regex, message: This is no regular expression",
         ),
         ({**SAFE, "api_key": "sk-a"}, f"path: api_key, message: {SETTING}"),
+        ({"targets": [SAFE], "retry": {"attempts": 1}}, f"path: strategy, message: {schema.NO_STRATEGY}"),
+        (
+            strategy("single", SAFE, {"targets": [SAFE], "retry": {"attempts": 1}}),
+            f"path: targets,1,strategy, message: {schema.NO_STRATEGY}",
+        ),
+        ({"provider": "openai", "retry": {"attempts": 1}}, f"path: provider, message: {KEYLESS}"),
+        (
+            strategy("single", {"provider": "openai", "passthrough": True}),
+            f"path: targets,0,provider, message: {KEYLESS}",
+        ),
+        *(
+            (
+                conditional(conditions=[{"query": {"$or": [{asked: 1}]}, "then": "a"}]),
+                f"path: strategy,conditions,0,query,$or,0,{asked}, "
+                "message: Conditions ask about `metadata.…`, `params.…` or `url.pathname`",
+            )
+            for asked in ("model", "param.model", "url.host", "headers.x", "metadata", "")
+        ),
+        (
+            {**conditional("a"), "targets": [{**SAFE, "name": name} for name in "aba"]},
+            "path: targets,2,name, message: There is a target of the name 'a' before it.",
+        ),
+        (
+            {"retry": {"attempts": 1}, "custom_host": "https://llm.example.com/v1"},
+            f"path: custom_host, message: {schema.NO_HOST}",
+        ),
     ],
 )
 def test_a_saved_config_keeps_to_stricter_rules(config, violation):
@@ -471,11 +613,32 @@ def test_a_saved_config_keeps_to_stricter_rules(config, violation):
      "vertex_service_account_json", "workers_ai_account_id", "anthropic_beta", "resource_name"],
 )  # fmt: skip
 def test_no_secret_and_no_setting_is_kept_in_a_saved_config(name):
-    config = strategy("fallback", SAFE, {"provider": "openai", "retry": {"attempts": 1}, name: "sk-a-secret"})
+    config = strategy("fallback", SAFE, {"retry": {"attempts": 1}, name: "sk-a-secret"})
     (told,) = wrong(config, saved=True)
     assert told.startswith("path: targets,1,")
     assert told.endswith(SETTING)
     assert "sk-a-secret" not in told
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        SAFE,
+        {"virtual_key": "openai"},
+        {"provider": "openai", "virtual_key": "openai"},
+        {"override_params": {"model": "@openai/gpt-4o-mini"}},
+        {"passthrough": True},
+        {"retry": {"attempts": 1}},
+    ],
+)
+@pytest.mark.parametrize("spelling", ["custom_host", "customHost"])
+def test_a_saved_config_names_no_host(node, spelling):
+    host = {spelling: "https://llm.example.com/v1"}
+    told = f"custom_host, message: {schema.NO_HOST}"
+    assert wrong(node, saved=True) == []
+    assert wrong({**node, **host}, saved=True) == [f"path: {told}"]
+    assert wrong(strategy("fallback", {**node, **host}), saved=True) == [f"path: targets,0,{told}"]
+    assert wrong({**strategy("fallback", node), **host}, saved=True) == [f"path: {told}"]
 
 
 @pytest.mark.parametrize("key", [{"virtual_key": "openai"}, {"provider": "@openai"}])

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied
 from django.core.exceptions import ValidationError as Invalid
 from django.http import Http404
 from rest_framework.exceptions import APIException, NotFound, ValidationError
@@ -46,8 +46,13 @@ def as_api_exception(error: Exception) -> APIException | None:
         case PermissionDenied():
             return NotAllowed()
         case Invalid():
-            return ValidationError(error.messages)
+            return ValidationError(by_field(error))
     return None
+
+
+def by_field(error: Invalid) -> Any:
+    """What is wrong, of each field it is wrong of."""
+    return error.message_dict if hasattr(error, "error_dict") else error.messages
 
 
 def message_of(error: APIException) -> str:
@@ -59,10 +64,14 @@ def message_of(error: APIException) -> str:
 def texts(detail: Any) -> list[str]:
     """The sentences in DRF's details, which nest lists and objects; a field's are told with its name."""
     if isinstance(detail, Mapping):
-        return [f"{name}: {text}" for name, value in detail.items() for text in texts(value)]
+        return [named(name, text) for name, value in detail.items() for text in texts(value)]
     if isinstance(detail, list | tuple):
         return [text for value in detail for text in texts(value)]
     return [str(detail)]
+
+
+def named(name: object, text: str) -> str:
+    return text if name == NON_FIELD_ERRORS else f"{name}: {text}"
 
 
 def headers_of(error: APIException) -> dict[str, str]:
