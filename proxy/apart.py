@@ -12,7 +12,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import orjson
@@ -23,6 +24,7 @@ from providers import errors as provider_errors
 from providers.errors import Garbled, ProviderError
 from providers.json_text import dumps
 from providers.types import JSON, Ask, Credential, Problem, Provider, Reading, Usage, WireRequest
+from proxy import watch
 from proxy.apart_child import Bytes, receive, send
 from proxy.errors import BodyTooComplex
 
@@ -139,13 +141,37 @@ class Child:
         self.process.wait()
 
 
+class Slots:
+    """Who may have a child work for it: AT_MOST at once, and of one workspace fewer, so that one is left."""
+
+    def __init__(self, at_most: int) -> None:
+        self.all = threading.BoundedSemaphore(at_most)
+        self.of_one = at_most - 1
+        self.waiting: dict[str, int] = {}  # by workspace: those that work or wait
+        self.shares: dict[str, threading.BoundedSemaphore] = {}
+
+    @contextmanager
+    def taken(self, whose: str) -> Iterator[None]:
+        """One of them, waited for."""
+        share = self.shares.setdefault(whose, threading.BoundedSemaphore(self.of_one))
+        self.waiting[whose] = self.waiting.get(whose, 0) + 1
+        try:
+            with share, self.all:
+                yield
+        finally:
+            self.waiting[whose] -= 1
+            if not self.waiting[whose]:
+                del self.waiting[whose], self.shares[whose]
+
+
 idle: list[Child] = []
-slots = threading.BoundedSemaphore(AT_MOST)
+slots = Slots(AT_MOST)
 
 
 def asked(head: JSON, parts: Iterable[Bytes]) -> tuple[JSON, list[bytearray]]:
-    """Have a child do it. Raises BodyTooComplex if it ran out of memory over it."""
-    with slots:
+    """Have a child do it. Raises BodyTooComplex if it ran out of memory or time over it."""
+    watched = watch.current()
+    with slots.taken(watched.whose if watched else ""):
         child = idle.pop() if idle else Child()
         try:
             told, answered = child.work(head, parts)

@@ -27,6 +27,7 @@ def answer(caller: Caller, fn: str, dialect: str, headers: Headers) -> Outcome:
     with ExitStack() as ending:
         watched = watch.begin(headers.environ)
         ending.callback(watched.end)
+        watched.whose = caller.workspace_id or ""
         record = ending.enter_context(Record(caller, headers, fn, dialect, watched))
         permit(caller, fn, headers)
         plan = read(record, caller, fn, dialect, headers)

@@ -39,11 +39,15 @@ class Stopping(Exception):
 
 
 class Watched:
-    """One call in progress, from `begin` to `end`. `thrown`: what was thrown into it last."""
+    """One call in progress, from `begin` to `end`.
 
-    __slots__ = ("began", "deadline", "error", "greenlet", "running", "socket", "thrown")
+    `thrown`: what was thrown into it last. `whose`: the workspace it is made for, once that is known.
+    """
+
+    __slots__ = ("began", "deadline", "error", "greenlet", "running", "socket", "thrown", "whose")
 
     def __init__(self, greenlet: Any, socket: Any) -> None:
+        self.whose = ""
         self.greenlet = greenlet
         self.socket = socket
         self.began = time.monotonic()

@@ -1,10 +1,13 @@
 """Large bodies, read and written in a process of their own."""
 
 import json
+import threading
+import time
 
 import pytest
 from rest_framework.exceptions import ParseError
 
+from configs.tree import Settings
 from providers.catalog import PROVIDERS
 from providers.errors import Garbled, Unrenderable
 from providers.types import Ask, Credential, Reading, Usage
@@ -109,3 +112,39 @@ def test_children_leave_when_they_have_nothing_to_do():
     apart.leave(after=0)
     assert apart.idle == []
     assert process.returncode is not None
+
+
+def test_one_workspace_leaves_a_slot_to_the_others():
+    slots, got, go = apart.Slots(3), [], threading.Event()
+
+    def work(whose):
+        with slots.taken(whose):
+            got.append(whose)
+            go.wait(10)
+
+    threads = [threading.Thread(target=work, args=("greedy",)) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    other = threading.Thread(target=work, args=("other",))
+    other.start()
+    wait_until(lambda: len(got) == 3)
+    assert sorted(got) == ["greedy", "greedy", "other"]
+    go.set()
+    for thread in (*threads, other):
+        thread.join(10)
+    assert (slots.waiting, slots.shares) == ({}, {})
+
+
+def test_a_child_that_says_nothing_for_too_long_is_ended(monkeypatch):
+    monkeypatch.setattr(apart, "SECONDS", 0.05)
+    list_of_many = bytearray(json.dumps([[0] * 10] * 200_000).encode())
+    with pytest.raises(BodyTooComplex):
+        apart.changed(bytearray(b'{"a":' + list_of_many + b"}"), Settings(drop=(("a", "*", "*"),)))
+    assert apart.idle == []
+
+
+def wait_until(holds):
+    until = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < until
+        time.sleep(0.01)
