@@ -15,6 +15,7 @@ from typing import Any
 from configs import fields, schema
 from configs.aside import BROUGHT, aside, native_lock
 from configs.conditions import query
+from configs.masking import masked
 from configs.tree import (
     NO_SETTINGS,
     BreakerRule,
@@ -112,7 +113,8 @@ def made(text: str, *, saved: bool) -> Tree:
         raise Invalid(wrong)
     if "options" in told:
         raise Legacy("options")
-    tree = planted(fields.spelled(told), hashlib.sha256(text.encode("utf-8", "replace")).hexdigest())
+    digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+    tree = replace(planted(fields.spelled(told), digest), shown=masked(told))
     kept.keep(text, tree)
     return tree
 

@@ -1,36 +1,23 @@
 """A config as it may be kept and shown: without the credentials that one in a request may hold."""
 
 import json
+import re
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 from configs import fields
 from configs.lines import snake_case
 from keys import tokens
-from providers.json_text import loads
 
-SHORT = 4 * 1024  # characters of a text that is masked once for many calls
 LONGEST = 8 * 1024  # characters that are kept
 LONGEST_SLUG = 40  # characters
-HIDDEN = {"api_key", "apiKey"}
+SECRET = re.compile(r"(?:key|secret|token|password|authorization|credentials?)\Z")
 NAMING = {"provider", "virtual_key"}
 
 
-def masked(text: str) -> str:
-    """The config in its sender's own spelling, cut where it is long; "" for what is none."""
-    return once(text) if len(text) <= SHORT else told(text)
-
-
-def told(text: str) -> str:
-    try:
-        config = hidden(loads(text))
-    except (ValueError, RecursionError):
-        return ""
-    return json.dumps(config, ensure_ascii=False)[:LONGEST]
-
-
-once = lru_cache(maxsize=512)(told)
+def masked(config: Mapping[str, Any]) -> str:
+    """The config in its sender's own spelling, cut where it is long."""
+    return json.dumps(hidden(config), ensure_ascii=False)[:LONGEST]
 
 
 def hidden(value: Any) -> Any:
@@ -45,10 +32,11 @@ def hidden(value: Any) -> Any:
 
 
 def is_secret(name: str, value: Any) -> bool:
-    """Whether a member holds a credential; one in the place of a slug is longer than slugs are."""
-    if snake_case(name) in NAMING:
+    """Whether a member may hold a credential; one in the place of a slug is longer than slugs are."""
+    name = snake_case(name)
+    if name in NAMING:
         return isinstance(value, str) and len(value) > LONGEST_SLUG
-    return name in HIDDEN or fields.is_setting(snake_case(name))
+    return bool(SECRET.search(name)) or fields.is_setting(name)
 
 
 def mask(value: Any) -> str:

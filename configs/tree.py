@@ -137,10 +137,14 @@ Node: TypeAlias = Target | Strategy
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """A whole config. `digest` is of its text; `slugs`: the virtual keys it names; `mode`: its root's."""
+    """A whole config. `digest` is of its text, `shown` what may be shown of that.
+
+    `slugs`: the virtual keys it names; `mode`: its root's.
+    """
 
     root: Node
     digest: str = ""
+    shown: str = field(default="", repr=False, kw_only=True)
     slugs: tuple[str, ...] = ()
     leaves: int = 1
     has_breakers: bool = False

@@ -25,7 +25,8 @@ def weight(text: str, tree: Tree) -> int:
     values = text.count(",") + text.count("[") + text.count("{")
     nodes = list(nodes_of(tree.root))
     return (
-        2 * sys.getsizeof(text)  # the texts in it are there once more
+        sys.getsizeof(tree.shown)
+        + 2 * sys.getsizeof(text)  # the texts in it are there once more
         + VALUE * values
         + NODE * len(nodes)
         + of_settings([each.settings for each in nodes if isinstance(each, Target)])

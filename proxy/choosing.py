@@ -4,12 +4,11 @@ The errors are those of the account layer and of the validator (gateway-behaviou
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from configs import compiling, saved, schema
 from configs.compiling import Invalid, Legacy, NotJSON
-from configs.masking import masked
 from configs.places import INLINE
 from configs.tree import PLAIN, Tree
 from keys.callers import Caller
@@ -31,7 +30,7 @@ LEGACY = "This version of config is not supported in this route. Please migrate 
 class Chosen:
     """A config's tree, and what the record calls it: `slug` is INLINE for one that the request holds.
 
-    `number` and `version` (an id) are a saved one's, `text` that of the request's.
+    `number` and `version` (an id) are a saved one's.
     """
 
     tree: Tree
@@ -39,13 +38,12 @@ class Chosen:
     id: str = ""
     version: str = ""
     number: int = 0
-    text: str = field(default="", repr=False)
 
     def facts(self) -> dict[str, Any]:
         """What the record tells of it."""
         told: dict[str, Any] = {"config": self.slug, "mode": self.tree.mode}
         if self.slug == INLINE:
-            return told | {"config_text": masked(self.text)}
+            return told | {"config_text": self.tree.shown}
         return told | {"config_id": self.id, "config_version": self.version, "config_number": self.number}
 
 
@@ -77,7 +75,7 @@ def kept(caller: Caller, slug: str) -> Chosen:
 def inline(text: str, headers: Headers) -> Chosen:
     """The config that a header holds."""
     try:
-        return Chosen(compiling.compiled(text), INLINE, text=text)
+        return Chosen(compiling.compiled(text), INLINE)
     except Legacy:
         raise InvalidRequest(LEGACY) from None
     except NotJSON:

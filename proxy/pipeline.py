@@ -90,6 +90,7 @@ def follow(plan: Plan, record: Record) -> Outcome:
                 record.leaves(FELL_BACK)
                 outcome.leave()
             came = outcome = tries.served(asked, plan, record)
+            outcome.is_last = tries.has_had_enough(record)
         try:
             asked = walk.send(came)
         except StopIteration as end:

@@ -110,8 +110,11 @@ class Record(AbstractContextManager["Record"]):
         self.opened = True
 
     def follows(self, config: Mapping[str, Any]) -> None:
-        """The call follows this config."""
+        """The call follows this config. What it says may be its sender's: it is kept as bodies are."""
         self.facts |= config
+        if "config_text" in config:
+            kept = int(settings.LOG_BODY_KB * 1024) if self.keeps_bodies else 0
+            self.facts["config_text"] = config["config_text"][:kept]
 
     @property
     def is_routed(self) -> bool:

@@ -44,7 +44,6 @@ def served(target: Target, plan: Plan, record: Record) -> Outcome:
         outcome.headers = {**outcome.headers, **told(leaf.path, leaf.provider.slug, record)}
         if target.breaker:
             breaker.note(plan.place(target.path), target.breaker, outcome.counts_as)
-    outcome.is_last = plan.tree.leaves > 1 and has_had_enough(record)
     return outcome
 
 

@@ -75,6 +75,19 @@ def forget_shared_state() -> None:
     BREAKERS.forget()
 
 
+@pytest.fixture(scope="module", params=servers.KINDS)
+def sharing(
+    request: pytest.FixtureRequest, yard: servers.Yard, lasting_redis: redis_server.Own | redis_server.Given
+) -> Iterator[servers.Gatehouse]:
+    """One worker that has its own memory; two that share a Redis."""
+    kind = servers.KINDS[request.param]
+    shared = {"REDIS_URL": lasting_redis.url} if kind.workers > 1 else {}
+    with yard.started(kind, **shared) as gatehouse:
+        yield gatehouse
+        log = gatehouse.log.read_text()
+        assert "Traceback" not in log, log[-8000:]
+
+
 @pytest.fixture
 def own(yard: servers.Yard) -> OwnProvider:
     """The provider inside the test process, which the virtual keys openai-own and anthropic-own go to."""

@@ -1,14 +1,12 @@
-"""The cache in the real server: shared by workers through Redis, and read by an SDK like live answers."""
+"""The cache in the real sharing: shared by workers through Redis, and read by an SDK like live answers."""
 
 import json
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from openai import OpenAI
 
-from tests import redis_server
 from tests.asks import ASKED, SANDBOXES, WEATHER, user
 from tests.servers import KINDS, Gatehouse, Yard, events, new_trace, question, text_of
 
@@ -17,70 +15,57 @@ pytestmark = pytest.mark.server
 CACHED = {"x-portkey-config": json.dumps({"cache": {"mode": "simple"}})}
 
 
-@pytest.fixture(scope="module", params=KINDS)
-def server(
-    request: pytest.FixtureRequest, yard: Yard, lasting_redis: redis_server.Own | redis_server.Given
-) -> Iterator[Gatehouse]:
-    """One worker that has its own memory; two that share a Redis."""
-    kind = KINDS[request.param]
-    shared = {"REDIS_URL": lasting_redis.url} if kind.workers > 1 else {}
-    with yard.started(kind, **shared) as server:
-        yield server
-        log = server.log.read_text()
-        assert "Traceback" not in log, log[-8000:]
-
-
 def namespace() -> dict[str, str]:
     """A part of the cache that nobody else uses."""
     return CACHED | {"x-portkey-cache-namespace": new_trace()}
 
 
-def settled(server: Gatehouse, headers: dict[str, str], **asked: Any) -> None:
+def settled(sharing: Gatehouse, headers: dict[str, str], **asked: Any) -> None:
     """Ask until the answer comes out of the cache: it is written while the client has it already."""
     until = time.monotonic() + 10
-    while server.chat(headers=headers, **asked).headers["x-portkey-cache-status"] != "HIT":
+    while sharing.chat(headers=headers, **asked).headers["x-portkey-cache-status"] != "HIT":
         assert time.monotonic() < until
 
 
-def test_an_answer_that_one_worker_kept_is_every_workers(server: Gatehouse) -> None:
+def test_an_answer_that_one_worker_kept_is_every_workers(sharing: Gatehouse) -> None:
     headers, trace = namespace(), new_trace()
-    first = server.chat("Good day", headers=headers)
+    first = sharing.chat("Good day", headers=headers)
     assert first.headers["x-portkey-cache-status"] == "MISS"
-    settled(server, headers, text="Good day")
-    answers = [server.chat("Good day", headers=headers | {"x-portkey-trace-id": trace})]
-    answers += [server.chat("Good day", headers=headers) for _ in range(20)]
+    settled(sharing, headers, text="Good day")
+    answers = [sharing.chat("Good day", headers=headers | {"x-portkey-trace-id": trace})]
+    answers += [sharing.chat("Good day", headers=headers) for _ in range(20)]
     assert {answer.headers["x-portkey-cache-status"] for answer in answers} == {"HIT"}
     assert {answer.body for answer in answers} == {first.body}
-    row = server.row(trace)
+    row = sharing.row(trace)
     assert (row["cache_status"], row["outcome"], row["total_tokens"]) == ("HIT", "finished", 0)
     assert float(row["cost"]) == 0
     assert row["cache_age"] >= 0
 
 
 @pytest.mark.parametrize("virtual_key", SANDBOXES)
-def test_a_stream_out_of_the_cache_says_the_same(server: Gatehouse, virtual_key: str) -> None:
+def test_a_stream_out_of_the_cache_says_the_same(sharing: Gatehouse, virtual_key: str) -> None:
     headers, asked = namespace(), question("Count slowly [[events 12]]", stream=True)
     told = []
     for _ in range(2):
-        with server.opened(asked, virtual_key=virtual_key, headers=headers) as answer:
+        with sharing.opened(asked, virtual_key=virtual_key, headers=headers) as answer:
             told.append(list(events(answer)))
-        settled(server, headers, text="Count slowly [[events 12]]", virtual_key=virtual_key)
+        settled(sharing, headers, text="Count slowly [[events 12]]", virtual_key=virtual_key)
     assert text_of(told[0]) == text_of(told[1])
     assert told[1][-1] == "[DONE]"
-    whole = server.chat("Count slowly [[events 12]]", headers=headers, virtual_key=virtual_key)
+    whole = sharing.chat("Count slowly [[events 12]]", headers=headers, virtual_key=virtual_key)
     assert whole.json()["choices"][0]["message"]["content"] == text_of(told[0])
 
 
 @pytest.mark.parametrize("virtual_key", SANDBOXES)
 @pytest.mark.parametrize("streamed_first", [True, False])
 def test_openais_sdk_reads_a_replay_as_it_reads_a_live_answer(
-    server: Gatehouse, virtual_key: str, streamed_first: bool
+    sharing: Gatehouse, virtual_key: str, streamed_first: bool
 ) -> None:
     headers = namespace() | {"x-portkey-virtual-key": virtual_key}
     asked: dict[str, Any] = {"model": "sandbox-model", "messages": [user(ASKED)], "tools": [WEATHER]}
-    with OpenAI(base_url=f"{server.url}/v1", api_key=server.api_key, default_headers=headers) as client:
+    with OpenAI(base_url=f"{sharing.url}/v1", api_key=sharing.api_key, default_headers=headers) as client:
         said = [streamed(client, asked), whole(client, asked)] if streamed_first else [whole(client, asked)]
-        settled(server, headers | {"x-portkey-virtual-key": virtual_key}, **settling(asked, virtual_key))
+        settled(sharing, headers | {"x-portkey-virtual-key": virtual_key}, **settling(asked, virtual_key))
         said += [streamed(client, asked), whole(client, asked)]
     assert len(said[0]["calls"]) == 1
     assert all(each == said[0] for each in said)
@@ -116,10 +101,10 @@ def in_short(answer: Any) -> dict[str, Any]:
 
 def test_a_server_without_its_redis_answers_and_keeps_by_itself(yard: Yard) -> None:
     away = {"REDIS_URL": "redis://127.0.0.1:1/0"}
-    with yard.started(KINDS["sqlite-1-worker"], **away) as server:
+    with yard.started(KINDS["sqlite-1-worker"], **away) as sharing:
         headers = namespace()
-        assert server.chat(headers=headers).headers["x-portkey-cache-status"] == "MISS"
-        settled(server, headers, text="Hello")
+        assert sharing.chat(headers=headers).headers["x-portkey-cache-status"] == "MISS"
+        settled(sharing, headers, text="Hello")
 
 
 TURN_ON = """
@@ -134,27 +119,27 @@ with changing(row):
 """
 
 
-def test_a_question_in_other_words_is_answered_by_every_worker(server: Gatehouse) -> None:
+def test_a_question_in_other_words_is_answered_by_every_worker(sharing: Gatehouse) -> None:
     """The same text, told as a part, is another question; by its embedding it is the same."""
-    server.python(TURN_ON)
+    sharing.python(TURN_ON)
     headers = namespace() | {"x-portkey-config": json.dumps({"cache": {"mode": "semantic"}})}
     trace, text = new_trace(), new_trace()
-    assert asked(server, headers, trace, text) == "SEMANTIC MISS"
-    assert [each["path"] for each in json.loads(attempts(server.row(trace)))] == ["cache", "config"]
+    assert asked(sharing, headers, trace, text) == "SEMANTIC MISS"
+    assert [each["path"] for each in json.loads(attempts(sharing.row(trace)))] == ["cache", "config"]
     until = time.monotonic() + 10
-    while asked(server, headers, trace := new_trace(), [{"type": "text", "text": text}]) == "SEMANTIC MISS":
+    while asked(sharing, headers, trace := new_trace(), [{"type": "text", "text": text}]) == "SEMANTIC MISS":
         assert time.monotonic() < until
-    row = server.row(trace)
+    row = sharing.row(trace)
     assert (row["cache_status"], row["total_tokens"]) == ("SEMANTIC HIT", 0)
     assert 0 < float(row["cost"]) < 1e-6  # what the embedding cost
     assert row["cache_similarity"] > 0.99
 
 
-def asked(server: Gatehouse, headers: dict[str, str], trace: str, content: Any) -> str:
+def asked(sharing: Gatehouse, headers: dict[str, str], trace: str, content: Any) -> str:
     """What the cache made of a question."""
     body = {"model": "sandbox-model", "messages": [{"role": "user", "content": content}]}
     named = headers | {"x-portkey-trace-id": trace}
-    answer = server.ask(body, virtual_key="openai-sandbox", headers=named)
+    answer = sharing.ask(body, virtual_key="openai-sandbox", headers=named)
     assert answer.status == 200
     return str(answer.headers["x-portkey-cache-status"])
 

@@ -10,19 +10,8 @@ from django.test import Client
 from keys.creation import create_virtual_key
 from keys.models import ApiKey, VirtualKey, Workspace
 from proxy import retrying
+from tests.test_chat import ANSWER, ANTHROPIC, OPENAI, PATH
 
-PATH = "/v1/chat/completions"
-OPENAI = "https://api.openai.com/v1/chat/completions"
-ANTHROPIC = "https://api.anthropic.com/v1/messages"
-SECRET = "sk-a-secret-of-the-tests"
-ANSWER = {
-    "id": "chatcmpl-1",
-    "object": "chat.completion",
-    "created": 1,
-    "model": "gpt-4o-mini-2024-07-18",
-    "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hello!"}, "finish_reason": "stop"}],
-    "usage": {"prompt_tokens": 8, "completion_tokens": 2, "total_tokens": 10},
-}
 MESSAGE = {
     "id": "msg_1",
     "type": "message",
@@ -414,6 +403,30 @@ def test_a_large_body_is_changed_too(ask, provider):
     sent = json.loads(provider.calls[0].request.body)
     assert (answer.status_code, sent["temperature"], sent["model"]) == (200, 0.5, "m")
     assert sent["messages"] == [{"role": "user", "content": "x" * 600_000}]
+
+
+@pytest.mark.parametrize("name", ["key", "apikey", "client_secret", "clientSecret", "Authorization", "token"])
+def test_what_may_be_a_credential_is_masked_whatever_it_is_called(ask, provider, rows, name):
+    provider.post(OPENAI, json=ANSWER)
+    ask({**OPEN, "of_theirs": {name: "s3cr3t-0123456789"}})
+    assert "s3cr3t" not in str(rows())
+
+
+def test_without_bodies_the_config_is_not_kept_either(ask, provider, rows, settings):
+    provider.post(OPENAI, json=ANSWER)
+    config = {**OPEN, "override_params": {"user": "a-persons-name"}}
+    ask(config, x_portkey_debug="false")
+    assert rows()[-1]["config_text"] == ""
+    settings.LOG_BODY_KB = 0
+    ask(config)
+    assert [row["config_text"] for row in rows()] == ["", ""]
+    assert "a-persons-name" not in str(rows()[0])
+
+
+def test_targets_that_cannot_be_asked_count_as_tries_too(ask, provider, rows):
+    nobody = {"provider": "openai", "retry": {"attempts": 1}}
+    answer = ask(fallback(*[nobody] * 300))
+    assert (answer.status_code, len(provider.calls), len(rows()[0]["attempts"])) == (401, 0, 100)
 
 
 def test_no_call_asks_more_often_than_a_hundred_times(ask, provider, slept, rows):

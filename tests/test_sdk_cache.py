@@ -4,17 +4,15 @@ https://portkey.ai/docs/product/ai-gateway/cache-simple-and-semantic. The questi
 another, since each finds what those before it left; with two workers, these share a Redis.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
-from tests import redis_server
 from tests.asks import MODEL, user
 from tests.config_examples import CLAUDE, DOWN, OPEN, STREAM, fallback, key, model
 from tests.sdk_playing import SDKS, Came, Step, clients_of, in_steps
-from tests.servers import KINDS, Gatehouse, Yard, new_trace
+from tests.servers import Gatehouse, new_trace
 
 pytestmark = pytest.mark.server
 
@@ -78,21 +76,8 @@ SAME = (  # questions with the same answer
 )
 
 
-@pytest.fixture(scope="module", params=KINDS)
-def server(
-    request: pytest.FixtureRequest, yard: Yard, lasting_redis: redis_server.Own | redis_server.Given
-) -> Iterator[Gatehouse]:
-    """One worker that has its own memory; two that share a Redis."""
-    kind = KINDS[request.param]
-    shared = {"REDIS_URL": lasting_redis.url} if kind.workers > 1 else {}
-    with yard.started(kind, **shared) as server:
-        yield server
-        log = server.log.read_text()
-        assert "Traceback" not in log, log[-8000:]
-
-
 @pytest.fixture(scope="module", params=SDKS)
-def played(request: pytest.FixtureRequest, server: Gatehouse) -> dict[str, Came]:
+def played(request: pytest.FixtureRequest, sharing: Gatehouse) -> dict[str, Came]:
     """What came of each question. What is said is new, so that nothing of it is known."""
     new = new_trace()
     steps = [
@@ -105,7 +90,7 @@ def played(request: pytest.FixtureRequest, server: Gatehouse) -> dict[str, Came]
         )
         for number, each in enumerate(QUESTIONS.values())
     ]
-    with clients_of(server) as clients:
+    with clients_of(sharing) as clients:
         return dict(zip(QUESTIONS, in_steps(request.param, clients, steps), strict=True))
 
 
@@ -127,9 +112,9 @@ def test_what_is_kept_is_told_again_whole_or_streamed(played, names):
     assert {each["finish"] for each in others} == {first["finish"]}
 
 
-def test_the_row_of_a_hit_tells_that_nobody_was_asked(server, played):
+def test_the_row_of_a_hit_tells_that_nobody_was_asked(sharing, played):
     came = played["again"]["headers"]
-    row = server.row(came["trace-id"])
+    row = sharing.row(came["trace-id"])
     assert (row["cache_status"], row["outcome"], row["option_index"]) == ("HIT", "finished", "config")
     assert (row["total_tokens"], float(row["cost"])) == (0, 0)
     assert row["cache_age"] >= 0
