@@ -31,8 +31,7 @@ def is_clear(text: bytes, value: Any) -> bool:
 
 def members(text: bytes) -> int:
     """How many members are written in a JSON text, of all its objects."""
-    if (
-        b"\\" in text
-    ):  # a run of backslashes begins with an escape, so they go in pairs; then escaped quotes go
+    if b"\\" in text:
+        # A run of backslashes begins with an escape, so they go in pairs; then escaped quotes go.
         text = text.replace(b"\\\\", b"").replace(b'\\"', b"")
     return b"".join(text.split(b'"')[::2]).count(b":")
