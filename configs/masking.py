@@ -16,8 +16,11 @@ NAMING = {"provider", "virtual_key"}
 
 
 def masked(config: Mapping[str, Any]) -> str:
-    """The config in its sender's own spelling, cut where it is long."""
-    return json.dumps(hidden(config), ensure_ascii=False)[:LONGEST]
+    """The config in its sender's own spelling, cut where it is long; "" if it is nested beyond measure."""
+    try:
+        return json.dumps(hidden(config), ensure_ascii=False)[:LONGEST]
+    except RecursionError:
+        return ""
 
 
 def hidden(value: Any) -> Any:

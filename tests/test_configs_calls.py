@@ -412,6 +412,14 @@ def test_what_may_be_a_credential_is_masked_whatever_it_is_called(ask, provider,
     assert "s3cr3t" not in str(rows())
 
 
+@pytest.mark.parametrize("depth", [900, 980, 1_000, 1_020])
+def test_parameters_nested_beyond_measure_are_no_fault_of_the_gateways(ask, provider, rows, depth):
+    provider.post(OPENAI, json=ANSWER)
+    nested = '{"virtual_key": "openai", "override_params": {"x": ' + "[" * depth + "]" * depth + "}}"
+    assert ask(nested).status_code in (200, 400)
+    assert len(rows()) == 1
+
+
 def test_without_bodies_the_config_is_not_kept_either(ask, provider, rows, settings):
     provider.post(OPENAI, json=ANSWER)
     config = {**OPEN, "override_params": {"user": "a-persons-name"}}
