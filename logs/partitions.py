@@ -87,11 +87,16 @@ def exists(connection: BaseDatabaseWrapper, table: str) -> bool:
 def create(
     connection: BaseDatabaseWrapper, table: str, column: str, name: str, first: datetime, end: datetime
 ) -> None:
-    """Make one partition; rows of its month that strayed into the default one move over."""
+    """Make one partition; rows of its month that strayed into the default one move over.
+
+    A query that is planned meanwhile waits for the default partition, and then looks there and not into the
+    new one: it would miss what moved. So where there is something to be moved, nobody reads until it has.
+    """
     low, high = lowest_id(first), lowest_id(end)
     month = f"{column} >= '{low}' AND {column} < '{high}'"
+    mode = "ACCESS EXCLUSIVE" if has_any(connection, f"{table}_default", month) else "SHARE UPDATE EXCLUSIVE"
     with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
-        cursor.execute(f"LOCK TABLE {table} IN SHARE UPDATE EXCLUSIVE MODE")
+        cursor.execute(f"LOCK TABLE ONLY {table} IN {mode} MODE")
         if exists(connection, name):
             return  # another ingester made it while we waited
         cursor.execute(f"CREATE TABLE {name} (LIKE {table} INCLUDING ALL)")
@@ -102,6 +107,12 @@ def create(
         )
         cursor.execute(f"ALTER TABLE {table}_default ENABLE TRIGGER USER")
         cursor.execute(f"ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM ('{low}') TO ('{high}')")
+
+
+def has_any(connection: BaseDatabaseWrapper, table: str, condition: str) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT EXISTS (SELECT FROM {table} WHERE {condition})")  # noqa: S608
+        return bool(cursor.fetchone() == (True,))
 
 
 def months_before(connection: BaseDatabaseWrapper, moment: datetime) -> list[str]:
