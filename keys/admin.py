@@ -1,14 +1,17 @@
 """The admin of keys: who may call, and what with. A new API key is shown once, a provider's secret never."""
 
+from collections.abc import Iterable
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from unfold.widgets import INPUT_CLASSES
 
+from keys import uses
 from keys.admin_changes import ChangingAdmin, ReadOnlyAdmin
 from keys.admin_endings import EndingAdmin
 from keys.admin_lists import QuickAdmin
@@ -20,7 +23,18 @@ from keys.models import ApiKey, Change, Installation, Integration, VirtualKey, W
 from keys.setting_fields import SETTING_FIELDS
 from providers.catalog import PROVIDERS
 
+WARNED_OF = 10  # keys, and what needs one
 INSTEAD = "Leave provider and secret above empty to use a credential that is kept here already."
+
+
+def warn(request: HttpRequest, keys: Iterable[VirtualKey]) -> None:
+    """Say of each key what cannot do without it."""
+    for key in keys:
+        needing = list(islice(uses.of(key), WARNED_OF + 1))
+        if needing:
+            more = " and more" if len(needing) > WARNED_OF else ""
+            said = ", ".join(needing[:WARNED_OF]) + more
+            messages.warning(request, f"{key.slug} is named by {said}: without it their calls are refused.")
 
 
 @admin.action(description="Revoke", permissions=["change"])
@@ -176,6 +190,12 @@ class VirtualKeyAdmin(InWords, TestedAdmin):  # type: ignore[misc]
         if self.makes_integration(request, obj):
             kwargs["form"] = NewVirtualKeyForm
         return super().get_form(request, obj, change, **kwargs)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Django's, for the page that asks whether they are to go: there it is said what needs them."""
+        if "post" not in request.POST:  # not yet confirmed
+            warn(request, islice(objs, WARNED_OF))
+        return super().get_deleted_objects(objs, request)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return super().get_readonly_fields(request, obj) if obj else ()
