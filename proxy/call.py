@@ -97,6 +97,16 @@ class Call:
     method: str = "POST"
     path: str = ""  # of what passes through and of a list: what follows `/v1` with its query, quoted
 
+    @property
+    def is_form(self) -> bool:
+        """Whether the body is a form with files, of whose parts we read the model's."""
+        return self.fn == PASSTHROUGH and kind_of(self.headers) == form.KIND
+
+    @property
+    def parameters(self) -> JSON:
+        """What conditions can ask of the body: its members, of a form its model."""
+        return {"model": self.model} if self.model and self.is_form else self.body
+
 
 def read(fn: str, dialect: str, headers: Headers, raw: bytes | bytearray) -> Call:
     """The call in `raw`. Raises InvalidRequest or ParseError (400)."""

@@ -22,9 +22,28 @@ def model(content_type: str, raw: Bytes) -> str:
 
 
 def relabelled(content_type: str, raw: Bytes, name: str) -> Bytes:
-    """The form with another model's name."""
+    """The form with another model's name, where it has one."""
     found = part(content_type, raw)
-    return raw[: found[0]] + name.encode() + raw[found[1] :] if found else raw
+    return spliced(raw, found, name.encode()) if found else raw
+
+
+def with_model(content_type: str, raw: Bytes, name: str) -> Bytes:
+    """The form with this model's name, in a part of its own where there was none."""
+    found, boundary = part(content_type, raw), BOUNDARY.search(content_type)
+    if found or boundary is None:
+        return relabelled(content_type, raw, name)
+    line = b"--%s\r\n" % boundary[1].encode()
+    if not raw.startswith(line):
+        return raw
+    return spliced(
+        raw, (0, 0), b'%sContent-Disposition: form-data; name="model"\r\n\r\n%s\r\n' % (line, name.encode())
+    )
+
+
+def spliced(raw: Bytes, place: tuple[int, int], text: bytes) -> bytes:
+    """The bytes with others at a place of theirs; copied once, for they can be many."""
+    whole = memoryview(raw)
+    return b"".join((whole[: place[0]], text, whole[place[1] :]))
 
 
 def part(content_type: str, raw: Bytes) -> tuple[int, int] | None:

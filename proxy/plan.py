@@ -73,7 +73,7 @@ class Plan:
             call = self.call
             given = metadata_given(call.headers, self.caller.metadata)
             until = time.monotonic() + LOOKED_FOR
-            self.known = Facts(given, call.body, call.headers.environ["PATH_INFO"], until)
+            self.known = Facts(given, call.parameters, call.headers.environ["PATH_INFO"], until)
         return self.known
 
     def asking(self, skipped: list[str]) -> Asking:
