@@ -11,7 +11,7 @@ from typing import Any, cast
 from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from rest_framework.exceptions import APIException
+from rest_framework.exceptions import APIException, ParseError
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import JSONParser
 from rest_framework.renderers import JSONRenderer
@@ -73,9 +73,19 @@ class AlwaysJSON(BaseContentNegotiation):
         return renderers[0], renderers[0].media_type
 
 
+class BoundedJSON(JSONParser):
+    """JSON that is nested as deeply as Python follows, which is deeper than any body of this API."""
+
+    def parse(self, *args: Any, **options: Any) -> Any:
+        try:
+            return super().parse(*args, **options)
+        except RecursionError:
+            raise ParseError("The body is nested too deeply.") from None
+
+
 class ManagementView(APIView):
     authentication_classes = [ApiKeyAuthentication]
-    parser_classes = [JSONParser]
+    parser_classes = [BoundedJSON]
     renderer_classes = [JSONRenderer]
     content_negotiation_class = AlwaysJSON
 
