@@ -11,10 +11,14 @@ from configs.creation import violations_of
 from configs.models import Config, ConfigVersion, Status
 from configs.tree import PLAIN, Tree
 from configs.violations import Violation
+from configs.weighing import weight
 from keys import directory
 from keys.shelf import Kind, Tag
 
-AT_MOST = 5_000  # configs known by heart: a tree may have a thousand targets
+AT_MOST, ROOM = (
+    5_000,
+    64 << 20,
+)  # configs known by heart, and bytes of them: a tree may have a thousand targets
 SLUG = re.compile(r"[A-Za-z0-9_-]{1,255}")
 VERSION_ID = Subquery(
     ConfigVersion.objects.filter(config=OuterRef("pk"), number=OuterRef("number")).values("pk")
@@ -26,7 +30,7 @@ class Saved:
     """An active config, in its present version.
 
     `violations`: why its text, which was a config when it was saved, is none for this release; the tree is
-    then of no meaning. Empty, as a rule.
+    then of no meaning. Empty, as a rule. `weight`: bytes that all of this comes to.
     """
 
     id: str
@@ -35,6 +39,7 @@ class Saved:
     version: int
     tree: Tree
     violations: tuple[Violation, ...] = ()
+    weight: int = 0
 
     @property
     def problem(self) -> str:
@@ -58,7 +63,8 @@ def load(place: tuple[str, str]) -> tuple[Saved, list[Tag]] | None:
         return None
     pk, number, text, version_id = row
     tree, violations = read(text)
-    return Saved(str(pk), slug, str(version_id), number, tree, violations), [(Config.kind, str(pk))]
+    found = Saved(str(pk), slug, str(version_id), number, tree, violations, weight(text, tree))
+    return found, [(Config.kind, str(pk))]
 
 
 def read(text: str) -> tuple[Tree, tuple[Violation, ...]]:
@@ -69,4 +75,10 @@ def read(text: str) -> tuple[Tree, tuple[Violation, ...]]:
         return PLAIN, tuple(violations_of(error))
 
 
-shelf = directory.shelf(Kind(Config.kind, load, heeds=frozenset({Config.kind}), size=AT_MOST))
+def weigh(found: Saved) -> int:
+    return found.weight
+
+
+shelf = directory.shelf(
+    Kind(Config.kind, load, heeds=frozenset({Config.kind}), size=AT_MOST, weigh=weigh, room=ROOM)
+)

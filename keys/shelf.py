@@ -35,20 +35,24 @@ seldom = Seldom(60)
 class Kind(Generic[K, V]):
     """`loader` finds the value of a key and the tags it depends on, or None; it may raise anything.
 
-    `heeds`: the kinds of change that may make something known that was unknown.
+    `heeds`: the kinds of change that may make something known that was unknown. `size`: how many values are
+    kept at most; `room`: bytes they may come to, where `weigh` says how many a value does. One that has no
+    room is read each time.
     """
 
     name: str
     loader: Callable[[K], tuple[V, Iterable[Tag]] | None]
     heeds: frozenset[str] = frozenset()
     size: int = 50_000
+    weigh: Callable[[V], int] | None = None
+    room: int = 0
 
 
 class Entry(Generic[V]):
-    __slots__ = ("again_at", "stale", "tags", "used", "value")
+    __slots__ = ("again_at", "stale", "tags", "used", "value", "weight")
 
-    def __init__(self, value: V, tags: frozenset[Tag], *, stale: bool) -> None:
-        self.value, self.tags, self.stale = value, tags, stale
+    def __init__(self, value: V, tags: frozenset[Tag], weight: int, *, stale: bool) -> None:
+        self.value, self.tags, self.weight, self.stale = value, tags, weight, stale
         self.used = True
         self.again_at = 0.0  # of a stale entry that could not be read: when to try again; 0, never failed
 
@@ -76,6 +80,7 @@ class Shelf(Generic[K, V]):
         self._tagged: dict[Tag, set[K]] = {}
         self._unknown: OrderedDict[K, float] = OrderedDict()
         self._loads: dict[K, Load[V]] = {}
+        self._weight = 0
         self._marks = 0
         self._lock = threading.Lock()
 
@@ -145,20 +150,22 @@ class Shelf(Generic[K, V]):
 
     def _keep(self, key: K, found: tuple[V, Iterable[Tag]] | None, load: Load[V]) -> V | None:
         value, tags = found or (None, ())
+        weight = self.kind.weigh(value) if self.kind.weigh and value is not None else 0
         with self._lock:
             if self._loads.get(key) is not load:
                 return value  # a later reading is under way or done, and knows better
             # What changed while we read may or may not be in what we read.
             stale = load.marks != self._marks
             self._drop(key)
-            if value is not None:
-                self._put(key, Entry(value, frozenset(tags), stale=stale))
-            elif not stale:
+            if value is not None and weight <= self.kind.room:
+                self._put(key, Entry(value, frozenset(tags), weight, stale=stale))
+            elif value is None and not stale:
                 self._remember_unknown(key)
         return value
 
     def _put(self, key: K, entry: Entry[V]) -> None:
         self._entries[key] = entry
+        self._weight += entry.weight
         for tag in entry.tags:
             self._tagged.setdefault(tag, set()).add(key)
         self._make_room()
@@ -170,7 +177,7 @@ class Shelf(Generic[K, V]):
             self._unknown.popitem(last=False)
 
     def _make_room(self) -> None:
-        while len(self._entries) > self.kind.size:
+        while len(self._entries) > self.kind.size or self._weight > self.kind.room:
             key, entry = next(iter(self._entries.items()))
             if entry.used:
                 entry.used = False
@@ -182,6 +189,7 @@ class Shelf(Generic[K, V]):
         self._unknown.pop(key, None)
         if (entry := self._entries.pop(key, None)) is None:
             return
+        self._weight -= entry.weight
         for tag in entry.tags:
             keys = self._tagged[tag]
             keys.discard(key)

@@ -163,6 +163,24 @@ def test_room_is_made_by_what_was_not_used(world: World, shelf: Shelf[str, str])
     assert world.reads == []
 
 
+def test_values_of_weight_have_room_for_so_much_of_them(world: World) -> None:
+    kind = Kind("thing", world.load, weigh=len, room=10)
+    shelf = Shelf(kind, lambda work: work())
+    world.rows = {"a": "a" * 4, "b": "b" * 4, "c": "c" * 4, "d": "d" * 11}
+    for key in "abc":
+        shelf.find(key)
+    assert len(shelf) == 2
+    assert [shelf.find("d"), shelf.find("d"), len(shelf)] == ["d" * 11, "d" * 11, 2]
+    assert world.reads.count("d") == 2  # what is too heavy is not kept, and takes nobody's place
+    world.rows["a"] = "aa"
+    shelf.find("a")
+    world.rows["a"] = "aaa"
+    shelf.mark([("thing", "a")])
+    for key in "abab":
+        shelf.find(key)
+    assert len(shelf) == 2  # what was read anew weighs what it weighs now
+
+
 def test_the_unknown_are_bounded(
     world: World, shelf: Shelf[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
