@@ -42,36 +42,51 @@ class UnknownOperator(Exception):
         super().__init__(f"Unsupported operator used in the query router: {name}")
 
 
-class Pace:
-    """When the others had their last turn, by time.monotonic."""
-
-    __slots__ = ("since",)
+class TooLong(Exception):
+    """The conditions of a call have had all the time they may take."""
 
     def __init__(self) -> None:
-        self.since = time.monotonic()
+        super().__init__("The conditions of the query router take too long for this request")
+
+
+class Pace:
+    """When the others had their last turn and the last step began, and seconds spent on all steps."""
+
+    __slots__ = ("began", "since", "spent")
+
+    def __init__(self) -> None:
+        self.since = self.began = time.monotonic()
+        self.spent = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What a query can ask about. `params`: the body's top level; empty where it is no JSON.
 
-    Many conditions over long values take long together, so after a while none of them holds any more.
+    Many conditions over long values take long together: `most` is how many seconds they may. What passes
+    between two looks at conditions, while providers are asked, does not count.
     """
 
     metadata: Mapping[str, Any]
     params: Mapping[str, Any]
     pathname: str
-    until: float = math.inf  # when (time.monotonic) nothing is looked at any more
+    most: float = math.inf
     pace: Pace = field(default_factory=Pace, compare=False, repr=False)
 
-    @property
-    def is_late(self) -> bool:
-        """To be asked before each step, which is also when the others have their turn."""
-        now = time.monotonic()
-        if now - self.pace.since > PACE:
+    def begin(self) -> None:
+        """To be said before conditions are looked at, at first or again."""
+        self.pace.began = time.monotonic()
+
+    def step(self) -> None:
+        """To be said before each step, which is also when the others have their turn. Raises TooLong."""
+        pace, now = self.pace, time.monotonic()
+        pace.spent += now - pace.began
+        if now - pace.since > PACE:
             turn()
-            self.pace.since = now = time.monotonic()
-        return now >= self.until
+            pace.since = now = time.monotonic()
+        pace.began = now
+        if pace.spent >= self.most:
+            raise TooLong
 
     def value(self, path: str) -> Any:
         """What stands at `metadata.x`, `params.x` or `url.pathname`; exactly two segments are read."""
@@ -104,11 +119,10 @@ class Test:
     unknown: str = ""
 
     def holds(self, facts: Facts) -> bool:
-        """Raises UnknownOperator."""
+        """Raises UnknownOperator, TooLong."""
         value = facts.value(self.path)
         for comparison in self.comparisons:
-            if facts.is_late:
-                return False
+            facts.step()
             held = comparison.holds(value)
             if not held or comparison.operator == "$regex":  # which ignores what follows it
                 return held
@@ -136,9 +150,10 @@ class Query:
     parts: tuple["Test | Group", ...]
 
     def holds(self, facts: Facts) -> bool:
-        """Raises UnknownOperator."""
+        """Raises UnknownOperator, TooLong."""
         for part in self.parts or (NOTHING,):
-            held = not facts.is_late and part.holds(facts)
+            facts.step()
+            held = part.holds(facts)
             if not held or isinstance(part, Group):
                 return held
         return True

@@ -1,6 +1,5 @@
 """What a call is to try: its config's tree, and what each target of it comes to for this call."""
 
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -17,7 +16,7 @@ from proxy.errors import InvalidRequest
 from proxy.routing import Asking
 from proxy.targets import Leaf
 
-LOOKED_FOR = 1.0  # seconds that the patterns of one call may take
+LOOKED_FOR = 1.0  # seconds that the conditions of one call may take
 OWN_OF_PROVIDERS = ("/files", "/batches", "/fine_tuning")  # what one provider keeps, another does not know
 TOO_MANY = "Invalid config provided. Maximum one target is allowed for batch/file/fine_tuning requests"
 
@@ -72,8 +71,7 @@ class Plan:
         if self.known is None:
             call = self.call
             given = metadata_given(call.headers, self.caller.metadata)
-            until = time.monotonic() + LOOKED_FOR
-            self.known = Facts(given, call.parameters, call.headers.environ["PATH_INFO"], until)
+            self.known = Facts(given, call.parameters, call.headers.environ["PATH_INFO"], LOOKED_FOR)
         return self.known
 
     def asking(self, skipped: list[str]) -> Asking:

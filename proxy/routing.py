@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from configs.conditions import Facts, UnknownOperator
+from configs.conditions import Facts, TooLong, UnknownOperator
 from configs.tree import Conditional, Fallback, LoadBalance, Node, Single, Sticky, Strategy, Target
 from proxy.errors import InvalidRequest
 from proxy.outcome import Outcome
@@ -105,9 +105,10 @@ def routed(node: Conditional, facts: Facts) -> Node:
     """The target of the first condition that holds, else the default. Raises InvalidRequest."""
     if node.conditions is None:
         raise InvalidRequest("No conditions passed in the query router")
+    facts.begin()
     try:
         name = next((then for query, then in node.conditions if query.holds(facts)), node.default)
-    except UnknownOperator as error:
+    except (UnknownOperator, TooLong) as error:
         raise InvalidRequest(str(error)) from None
     if not name:
         raise InvalidRequest("Query router did not resolve to any valid target")

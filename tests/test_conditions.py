@@ -14,7 +14,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from configs import conditions, engines, patterns
-from configs.conditions import OPERATORS, UNDEFINED, Facts, UnknownOperator, js_number, js_text, query
+from configs.conditions import (
+    OPERATORS,
+    UNDEFINED,
+    Facts,
+    TooLong,
+    UnknownOperator,
+    js_number,
+    js_text,
+    query,
+)
 from configs.patterns import Pattern
 
 PARAMS = {
@@ -584,18 +593,27 @@ FALSE = {"params.y": {"$eq": "no"}}
         {"$and": [{"$or": [{"$and": [{}]}]}] * MANY},
     ],
 )
-def test_others_have_their_turn_and_what_comes_too_late_does_not_hold(told, clock, monkeypatch):
+def test_others_have_their_turn_and_what_takes_too_long_is_given_up(told, clock, monkeypatch):
     compared: list[float] = [0]
 
     def noted(holds):
         return lambda value, other: compared.append(clock.now) or holds(value, other)
 
     monkeypatch.setattr(conditions, "OPERATORS", {name: noted(holds) for name, holds in OPERATORS.items()})
-    assert not query(told).holds(Facts({}, {"x": "5"}, "", until=2.0))
+    with pytest.raises(TooLong):
+        query(told).holds(Facts({}, {"x": "5"}, "", most=2.0))
     assert clock.now >= 2
-    assert max(compared) < 2
+    assert max(compared) < 2.5  # the others' turns do not count
     pauses = [later - sooner for sooner, later in zip([0, *clock.turns], clock.turns, strict=False)]
     assert max(pauses) < 0.01
+
+
+def test_what_passes_between_two_looks_does_not_count(clock):
+    facts = Facts({}, {"x": "5"}, "", most=2.0)
+    for _ in range(10):
+        clock.now += 60  # a provider is asked
+        facts.begin()
+        assert holds({"params.x": "5"}, facts)
 
 
 @pytest.mark.parametrize("value", [["x"] * 1_001, [["x"] * 400] * 3, ["x" * 600_000, "y" * 600_000]])

@@ -205,3 +205,21 @@ def test_where_those_that_are_left_have_no_weight_the_others_serve():
 def test_below_a_condition_there_is_no_breaker():
     config = fallback({**conditional(default="small"), "name": "x"}, C, **BREAKER)
     assert walked(config, 200, is_open=lambda _: True)[0] == ["config.targets[0].targets[1]"]
+
+
+def test_conditions_that_take_too_long_end_the_call_and_time_at_providers_does_not_count():
+    asked = {
+        "mode": "conditional",
+        "conditions": [{"query": {"metadata.plan": "paid"}, "then": "b"}],
+        "default": "a",
+    }
+    router = {"strategy": asked, "targets": [{**A, "name": "a"}, {**B, "name": "b"}]}
+    facts = Facts(FACTS.metadata, FACTS.params, FACTS.pathname, most=0.5)
+    going = walk(compiled(json.dumps(fallback(router, router))).root, Asking(lambda: facts))
+    assert next(going).path == "config.targets[0].targets[1]"
+    facts.pace.began -= 60  # as if the provider had taken so long
+    assert going.send(Outcome(500)).path == "config.targets[1].targets[1]"
+    facts.pace.spent = 0.6
+    late = walk(compiled(json.dumps(router)).root, Asking(lambda: facts))
+    with pytest.raises(InvalidRequest, match="too long"):
+        next(late)
