@@ -35,8 +35,7 @@ def embedded(text: str, way: Likeness, workspace_id: str, record: Record) -> Any
         with record.waiting():
             vector = asked(text, way, held, tried)
     except ProviderError as error:
-        said = hiding.text(error.message, held.credential.secret) if held else error.message
-        record.tells(tried, tried.status or error.status, Problem(said))
+        record.tells(tried, tried.status or error.status, Problem(error.message))
         return None
     record.tells(tried, tried.status, None)
     return vector
@@ -70,6 +69,7 @@ def asked(text: str, way: Likeness, held: HeldKey, tried: Attempt) -> Any:
     wire = provider.request(FN, replace(ask, custom_host=bool(held.credential.base_url)), held.credential)
     tried.host = urlsplit(wire.url).netloc
     reply = upstream.send(wire, named_by_client=False, patience=SECONDS)
+    reply.body = hiding.masked(reply.body, hiding.spellings(held.credential.secret))
     try:
         tried.status = reply.status
         body = read(reply, until)

@@ -71,17 +71,16 @@ def sent(wire: WireRequest, leaf: Leaf) -> Reply:
             raise
         milliseconds = f"{leaf.timeout * 1000:g}ms"
         raise TimedOut(f"Request exceeded the timeout sent in the request: {milliseconds}") from None
-    for secret in secrets(leaf):
-        reply.body = hiding.chunks(reply.body, secret)
+    reply.body = hiding.masked(reply.body, secrets(leaf))
     return reply
 
 
 def secrets(leaf: Leaf) -> tuple[str, ...]:
     """What no answer may show: the credential, and the one it took over from while that is still tried."""
-    held, secret = leaf.held, leaf.credential.secret
+    held = leaf.held
     if held is None or held.previous is None:
-        return (secret,) if hiding.is_secret(secret) else ()
-    return tuple(filter(hiding.is_secret, (held.credential.secret, held.previous.secret)))
+        return hiding.spellings(leaf.credential.secret)
+    return hiding.spellings(held.credential.secret) + hiding.spellings(held.previous.secret)
 
 
 def read(reply: Reply, leaf: Leaf, asked: Ask, wire: WireRequest, record: Record) -> Outcome:

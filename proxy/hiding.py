@@ -5,12 +5,36 @@ a placeholder for a server that wants no key ("none", "EMPTY") and stands in ord
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from urllib.parse import quote
 
 from keys import tokens
+from providers.json_text import dumps
 
 
 def is_secret(secret: str) -> bool:
     return len(secret) >= tokens.SHOWN_FROM
+
+
+@lru_cache(maxsize=1024)
+def spellings(secret: str) -> tuple[str, ...]:
+    """The secret, as it is and as those may write it who echo it in JSON or in a URL; () if it is none.
+
+    Nearly all have one spelling. PHP escapes `/`, .NET `+`, Gson `=`.
+    """
+    if not is_secret(secret):
+        return ()
+    escaped = dumps(secret)[1:-1].decode()
+    several = (secret, escaped, quote(secret, safe=""), quote(secret))
+    others = (escaped.replace("/", "\\/"), escaped.replace("+", "\\u002B"), escaped.replace("=", "\\u003d"))
+    return tuple(dict.fromkeys((*several, *others)))
+
+
+def masked(arriving: Iterator[bytes], secrets: Iterable[str]) -> Iterator[bytes]:
+    """The same bytes without any of these."""
+    for secret in secrets:
+        arriving = chunks(arriving, secret)
+    return arriving
 
 
 def chunks(arriving: Iterable[bytes], secret: str) -> Iterator[bytes]:

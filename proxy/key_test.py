@@ -67,7 +67,7 @@ def ask(model: str, *, custom_host: bool) -> tuple[str, Ask]:
 
 def secrets(*credentials: Credential | None) -> list[str]:
     """What is not to be shown, whoever sends it back."""
-    return [each.secret for each in credentials if each is not None and hiding.is_secret(each.secret)]
+    return [spelled for each in credentials if each is not None for spelled in hiding.spellings(each.secret)]
 
 
 def exchange(provider: Provider, fn: str, asked: Ask, wire: WireRequest, hidden: list[str]) -> Tested:
@@ -87,10 +87,7 @@ def answered(wire: WireRequest, hidden: list[str], by: float) -> tuple[int, byte
     """The status and the body. Raises ProviderError, TimedOut where `by` has come."""
     reply = upstream.send(wire, named_by_client=False, patience=SECONDS)
     try:
-        arriving = within(reply, by)
-        for secret in hidden:
-            arriving = hiding.chunks(arriving, secret)
-        return reply.status, b"".join(arriving)
+        return reply.status, b"".join(hiding.masked(within(reply, by), hidden))
     finally:
         reply.close()
 

@@ -251,6 +251,17 @@ def test_an_embedding_that_cannot_be_had_is_a_miss_and_on_record(alike, provider
     assert "sk-embeds-a-secret" not in json.dumps(row, default=str)
 
 
+@pytest.mark.parametrize("cut", [985, 990, 999])
+def test_a_secret_that_a_provider_of_embeddings_echoes_is_not_on_record(alike, provider, likeness, rows, cut):
+    """What an error says is cut after so many characters: the secret is taken out before that."""
+    provider.post(OPENAI, json=CHAT)
+    provider.post(EMBEDDINGS, status=502, body=b"x" * cut + b"sk-embeds-a-secret" + b"y" * 200)
+    assert status(alike("Hi")) == "SEMANTIC MISS"
+    error = rows()[0]["attempts"][0]["error"]
+    assert "x" in error
+    assert "sk-e" not in error
+
+
 def test_a_key_for_embeddings_that_is_off_is_on_record(alike, provider, likeness, rows):
     provider.post(OPENAI, json=CHAT)
     likeness.virtual_key.active = False

@@ -1,5 +1,8 @@
 """A provider's answer without the credential it was asked with."""
 
+import json
+from urllib.parse import quote
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,6 +40,33 @@ def test_it_never_comes_through_and_nothing_else_is_lost(parts):
 def test_headers_are_masked_too():
     assert hiding.headers({"x-echo": f"Bearer {SECRET}"}, SECRET) == {"x-echo": "Bearer " + MASK.decode()}
     assert hiding.headers({f"x-{SECRET}": "1", "x-b": "2"}, SECRET) == {"x-b": "2"}
+
+
+ODD = "key/with+odd=signs/of-the-tests=="
+
+
+@pytest.mark.parametrize(
+    "echoed",
+    [
+        ODD,
+        json.dumps(ODD)[1:-1],
+        ODD.replace("/", "\\/"),
+        ODD.replace("+", "\\u002B"),
+        ODD.replace("=", "\\u003d"),
+        quote(ODD),
+        quote(ODD, safe=""),
+    ],
+)
+def test_a_secret_is_masked_as_json_and_urls_write_it(echoed):
+    sent = [f'{{"error": "wrong key {echoed}"}}'.encode()]
+    told = b"".join(hiding.masked(iter(sent), hiding.spellings(ODD))).decode()
+    assert "odd" not in told
+    assert told.startswith('{"error": "wrong key ')
+
+
+def test_a_plain_secret_is_looked_for_once():
+    assert hiding.spellings(SECRET) == (SECRET,)
+    assert hiding.spellings("EMPTY") == ()
 
 
 @pytest.mark.parametrize(
