@@ -14,6 +14,7 @@ is not known, and what it answers to one must not be kept as the answer to the o
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from cache import ages, naming, questions, store
 from cache.entries import Entry
@@ -22,7 +23,7 @@ from configs.tree import CacheRule
 from providers.json_text import loads
 from providers.types import JSON, Ask, WireRequest
 from proxy import apart, likeness, replayed, turns
-from proxy.call import LONGEST, PASSTHROUGH, Call, Headers
+from proxy.call import LONGEST, PASSTHROUGH, Call, Headers, as_text, metadata_given
 from proxy.likeness import Comparison
 from proxy.outcome import Outcome
 from proxy.record import Record
@@ -42,10 +43,12 @@ PASSED = {  # paths that pass through and have neither state nor effect
     "/rerank",
     "/ocr",
 }
-STATE = {  # parameters by which a call has a state or an effect beside its answer
+STATE = {  # parameters by which a call has a state or an effect beside its answer; "": of a chat
+    "": ("store",),
     "/responses": ("background", "conversation", "previous_response_id"),
     "/messages": ("container", "mcp_servers"),
 }
+RUN_THERE = ("mcp", "code_interpreter", "code_execution")  # how tools begin that act at the provider's
 NO_HEADERS: Mapping[str, str] = {}
 
 
@@ -183,7 +186,7 @@ def question_of(leaf: Leaf, wire: WireRequest, record: Record, asked: Ask | None
         fn=call.fn,
         dialect=call.dialect,
         strict=call.strict,
-        scope=scope(call.headers, record.facts["metadata"]),
+        scope=scope(call.headers, record),
         asked=shaping(leaf, asked),
         credential="" if leaf.held else leaf.credential.secret,
         either_form=call.fn in EITHER_FORM,
@@ -203,7 +206,7 @@ def served(call: Call, wire: WireRequest) -> JSON | None:
         body = loads(sent)
     except ValueError:
         return None
-    if not isinstance(body, dict) or (call.fn == PASSTHROUGH and has_state(path, body)):
+    if not isinstance(body, dict) or has_state(path, body):
         return None
     turn.offer()
     clear = naming.is_clear(sent, body)
@@ -219,7 +222,17 @@ def has_state(path: str, body: JSON) -> bool:
     """Whether a call leaves something behind or goes on from it. A response is stored unless told not to."""
     if path == "/responses" and body.get("store") is not False:
         return True
-    return any(body.get(name) for name in STATE.get(path, ()))
+    return any(body.get(name) for name in STATE.get(path, ())) or any(map(is_run_there, tools(body)))
+
+
+def tools(body: JSON) -> list[Any]:
+    told = body.get("tools")
+    return told if isinstance(told, list) else []
+
+
+def is_run_there(tool: Any) -> bool:
+    """Whether a tool does something at the provider's, each time the call is made."""
+    return isinstance(tool, dict) and str(tool.get("type", "")).startswith(RUN_THERE)
 
 
 def shaping(leaf: Leaf, asked: Ask | None) -> JSON | None:
@@ -229,13 +242,13 @@ def shaping(leaf: Leaf, asked: Ask | None) -> JSON | None:
     return {name: value for name, value in asked.body.items() if name != "model"}
 
 
-def scope(headers: Headers, metadata: Mapping[str, str]) -> str:
-    """The namespace, or the metadata; where these were cut for the record, as they came besides."""
-    namespace = headers.get("x-portkey-cache-namespace", "")
+def scope(headers: Headers, record: Record) -> str:
+    """The namespace, or the metadata: where these were cut for the record, as they came."""
+    namespace, metadata = headers.get("x-portkey-cache-namespace", ""), record.facts["metadata"]
     if namespace or all(len(name) < LONGEST > len(value) for name, value in metadata.items()):
         return questions.scope(namespace, metadata)
-    given = {name: headers.get(name, "") for name in ("x-portkey-metadata", "baggage")}
-    return questions.scope("", {**metadata, **given})
+    whole = metadata_given(headers, record.defaults)
+    return questions.scope("", {name: as_text(value) for name, value in whole.items()})
 
 
 def refreshes(headers: Headers) -> bool:

@@ -21,7 +21,8 @@ class Outcome:
     `bodies` are kept with the record; a stream keeps its own. `unasked`: the provider offers no such
     thing, so the answer is the gateway's and none of a leaf's headers go with it. `is_retryable`: nothing was
     answered at all. `is_last`: the call has had its time or its tries. `amounts_to`: the status that a stream
-    amounts to which goes out as it came, and failed before its first content.
+    amounts to which goes out as it came, and failed before its first content. `from_cache`: no provider was
+    asked.
     """
 
     status: int
@@ -37,6 +38,7 @@ class Outcome:
     is_retryable: bool = False
     is_last: bool = False
     amounts_to: int = 0
+    from_cache: bool = False
 
     @property
     def counts_as(self) -> int:

@@ -82,6 +82,7 @@ class Record(AbstractContextManager["Record"]):
             "client_address": environ.get("REMOTE_ADDR", ""),
             "sdk": headers.get("x-portkey-package-version") or headers.get("user-agent", ""),
         }
+        self.defaults = caller.metadata
         self.keeps_bodies = caller.log_bodies and headers.get("x-portkey-debug", "").lower() != "false"
         self.attempts: list[Attempt] = []
         self.ignored: tuple[str, ...] = ()

@@ -48,9 +48,10 @@ def outcome(
     """A hit. It says nothing of the original answer but what is in its body."""
     reading = Reading(model=entry.model, finish=entry.finish, content=True, ended=not stream)
     if not stream:
-        return Outcome(200, body, headers=headers, reading=reading, bodies={"response": body})
+        bodies: dict[str, Bytes] = {"response": body}
+        return Outcome(200, body, headers=headers, reading=reading, bodies=bodies, from_cache=True)
     told = Stream(pieces(body, reading), reading, Nobody(), record, entry.provider)
-    return Outcome(200, content_type=EVENTS, headers=headers, reading=reading, stream=told)
+    return Outcome(200, content_type=EVENTS, headers=headers, reading=reading, stream=told, from_cache=True)
 
 
 def pieces(body: bytes, reading: Reading) -> Iterator[bytes]:

@@ -23,7 +23,7 @@ from proxy.outcome import Outcome
 from proxy.plan import Plan
 from proxy.record import OTHER_SECRET, RETRIED, Record
 from proxy.retrying import Patience
-from proxy.targets import Leaf
+from proxy.targets import Leaf, unknown
 
 REFUSED = (401, 403)  # how a provider answers a credential it does not accept
 MOST_ATTEMPTS = 100  # of one call: a config is no means to flood a provider
@@ -42,7 +42,7 @@ def served(target: Target, plan: Plan, record: Record) -> Outcome:
     outcome, record.retry_count = persistently(leaf, record) if leaf.retry else (once(leaf, record), 0)
     if not outcome.unasked:
         outcome.headers = {**outcome.headers, **told(leaf.path, leaf.provider.slug, record)}
-        if target.breaker:
+        if target.breaker and not outcome.from_cache:
             breaker.note(plan.place(target.path), target.breaker, outcome.counts_as)
     return outcome
 
@@ -72,8 +72,35 @@ def persistently(leaf: Leaf, record: Record) -> tuple[Outcome, int]:
         outcome.leave()
         with record.waiting():
             retrying.sleep(seconds)
-        outcome = once(leaf, record, retries=patience.retries, waited=seconds)
+        if (now := after_waiting(leaf)) is None:
+            return withdrawn(leaf, record, patience.retries, seconds), patience.count
+        outcome = once(leaf := now, record, retries=patience.retries, waited=seconds)
     return outcome, patience.count
+
+
+def after_waiting(leaf: Leaf) -> Leaf | None:
+    """The leaf with the credential that its key has now; None if the key is not to be used any more."""
+    if leaf.held is None:
+        return leaf
+    try:
+        now = known_now(leaf.held)
+    except DirectoryAway:
+        return leaf
+    if now is None:
+        return None
+    if now.credential == leaf.credential:
+        return leaf
+    return replace(leaf, held=now, credential=now.credential)
+
+
+def withdrawn(leaf: Leaf, record: Record, retries: int, waited: float) -> Outcome:
+    """The refusal of a virtual key that was taken away while the call waited to ask again."""
+    assert leaf.held is not None
+    tried = record.tries(leaf.path, leaf.provider.slug, leaf.held, leaf.model)
+    tried.retries, tried.waited_ms = retries, waited * 1000
+    problem = Problem(str(unknown(leaf.held.slug).detail), "invalid_request_error")
+    record.tells(tried, 400, problem)
+    return Outcome(400, errors.dump(errors.envelope(problem)), problem=problem, verdict="refused")
 
 
 def over_at(record: Record) -> float:
@@ -105,7 +132,11 @@ def with_other_credential(leaf: Leaf) -> Leaf | None:
     By what is known of the key now: the call may have waited long, and a grace been ended, a key switched off
     or a secret replaced meanwhile. A key that leads elsewhere by now is no longer this leaf's.
     """
-    if leaf.held is None or (now := known_now(leaf.held)) is None:
+    try:
+        now = None if leaf.held is None else known_now(leaf.held)
+    except DirectoryAway:
+        return None
+    if now is None:
         return None
     if now.credential != leaf.credential:
         return replace(leaf, held=now, credential=now.credential)
@@ -115,11 +146,8 @@ def with_other_credential(leaf: Leaf) -> Leaf | None:
 
 
 def known_now(held: HeldKey) -> HeldKey | None:
-    """The same key as the directory has it now; None if it is not to be used, or that cannot be told."""
-    try:
-        now = virtual_keys.find(held.workspace_id, held.slug)
-    except DirectoryAway:
-        return None
+    """The same key as the directory has it now; None if it is not to be used. Raises DirectoryAway."""
+    now = virtual_keys.find(held.workspace_id, held.slug)
     if now is None or (now.integration_id, now.provider) != (held.integration_id, held.provider):
         return None
     return now

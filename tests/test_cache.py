@@ -109,6 +109,18 @@ def test_metadata_that_are_alike_but_for_their_ends_are_not_the_same(cached, pro
     assert [status(cached(x_portkey_metadata=each)) for each in given] == ["MISS", "MISS"]
 
 
+def test_so_are_those_that_two_api_keys_add(cached, provider, workspace):
+    provider.post(OPENAI, json=CHAT)
+    keys = []
+    for end in "ab":
+        key, token = create_api_key(workspace, f"An app {end}")
+        key.default_metadata = {"_user": "u" * 200 + end}
+        key.save()
+        keys.append(token)
+    assert [status(cached(x_portkey_api_key=token)) for token in keys] == ["MISS", "MISS"]
+    assert status(cached(x_portkey_api_key=keys[1])) == "HIT"
+
+
 def test_order_and_spaces_of_a_body_do_not_matter(cached, provider):
     provider.post(OPENAI, json=CHAT)
     one = b'{"model":"m","messages":[{"role":"user","content":"Hi"}],"temperature":1}'
@@ -340,6 +352,9 @@ def test_a_path_that_passes_through_is_cached_where_it_has_no_effect(cached, pro
         ("/v1/responses", {"store": False, "background": True}),
         ("/v1/responses", {"store": False, "conversation": "conv_1"}),
         ("/v1/responses", {"store": False, "previous_response_id": "resp_1"}),
+        ("/v1/responses", {"store": False, "tools": [{"type": "mcp", "server_url": "https://mcp.example"}]}),
+        ("/v1/responses", {"store": False, "tools": [{"type": "code_interpreter"}]}),
+        ("/v1/messages", {"tools": [{"type": "code_execution_20250522", "name": "code_execution"}]}),
         ("/v1/messages", {"container": "c"}),
         ("/v1/messages", {"mcp_servers": [{"url": "https://mcp.example"}]}),
     ],
@@ -348,6 +363,19 @@ def test_what_has_a_state_or_an_effect_is_never_looked_up(cached, provider, path
     provider.post(f"https://api.openai.com{path}", json={"id": "x"})
     body = json.dumps({"model": "m", "input": "Hi", **more}).encode()
     assert [status(cached(body, path=path)) for _ in range(2)] == ["DISABLED", "DISABLED"]
+
+
+@pytest.mark.parametrize(("store", "found"), [(True, "DISABLED"), (False, "HIT"), (None, "HIT")])
+def test_a_chat_that_is_to_be_stored_is_never_looked_up(cached, provider, store, found):
+    provider.post(OPENAI, json=CHAT)
+    assert [status(cached({"store": store})) for _ in range(2)][1] == found
+
+
+@pytest.mark.parametrize("tools", [[{"type": "web_search"}], [{"type": "function", "name": "f"}], ["x"], "x"])
+def test_tools_that_leave_nothing_behind_do_not_matter(cached, provider, tools):
+    provider.post(RESPONSES, json={"id": "r", "object": "response", "status": "completed", "output": []})
+    body = json.dumps({"model": "m", "input": "Hi", "store": False, "tools": tools}).encode()
+    assert [status(cached(body, path="/v1/responses")) for _ in range(2)] == ["MISS", "HIT"]
 
 
 def response_event(state):
