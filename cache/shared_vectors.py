@@ -66,16 +66,25 @@ def unseen(name: str, known: Partition) -> Iterator[tuple[str, Learnt | None]]:
     while True:
         with link.use() as redis:
             found: Any = redis.xrange(place, min=known.seen, count=count)
-        for at, facts in found:
-            yield at.decode(), read(facts)
+        yield from listed(found)
         if len(found) < count:
             return
 
 
-def read(facts: dict[bytes, bytes]) -> Learnt | None:
+def listed(found: Any) -> Iterator[tuple[str, Learnt | None]]:
+    """What is in an answer. Raises Away of one that is no list of ours."""
+    try:
+        named = [(at.decode("ascii"), facts) for at, facts in found]
+    except (TypeError, ValueError, AttributeError):
+        raise link.Away("Redis answered with something else.") from None
+    for at, facts in named:
+        yield at, read(facts)
+
+
+def read(facts: Any) -> Learnt | None:
     """None of what another version, or somebody else, may have written."""
     try:
         key = facts[b"k"][:LONGEST_KEY].decode()
         return Learnt(key, numbers.read(facts[b"v"]), float(facts[b"u"]))
-    except (KeyError, ValueError):
+    except (LookupError, ValueError, TypeError, AttributeError):
         return None

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 ROOM = 16 * 1024 * 1024  # bytes of what waits
+BESIDE = 1024  # bytes that a job takes beside what it says
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +22,10 @@ class Job(NamedTuple):
     key: str
     size: int
     work: Callable[[], None]
+
+    @property
+    def weight(self) -> int:
+        return self.size + BESIDE
 
 
 class Writer:
@@ -39,10 +44,10 @@ class Writer:
 
     def take(self, job: Job) -> None:
         with self._lock:
-            if self._taken + job.size > ROOM:
+            if self._taken + job.weight > ROOM:
                 return
             self._waiting.append(job)
-            self._taken += job.size
+            self._taken += job.weight
             with contextlib.suppress(RuntimeError):  # no thread could be started; the next job tries again
                 self.start()
         self._due.set()
@@ -51,7 +56,7 @@ class Writer:
         """What waits under a key is not to be written any more."""
         with self._lock:
             self._waiting = deque(job for job in self._waiting if job.key != key)
-            self._taken = sum(job.size for job in self._waiting)
+            self._taken = sum(job.weight for job in self._waiting)
 
     def start(self) -> None:
         if self._thread is None or not self._thread.is_alive():
@@ -74,7 +79,7 @@ class Writer:
             if not self._waiting:
                 return None
             job = self._waiting.popleft()
-            self._taken -= job.size
+            self._taken -= job.weight
             return job
 
 

@@ -26,6 +26,8 @@ CONNECT_SECONDS, ANSWER_SECONDS = 0.25, 0.5
 USE_SECONDS = 0.9  # for a whole use, the wait for a connection included
 CONNECTIONS = 16  # of a process; who finds all of them taken waits for one as long as for a connection
 AWAY_SECONDS = 1.0  # until somebody tries again
+# What the library raises where what it reads is no answer.
+NO_ANSWERS = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
 SPOKEN_EVERY = 60.0  # seconds between two lines in the log
 
 log = logging.getLogger(__name__)
@@ -76,7 +78,7 @@ class Link:
         try:
             with punctual.within(USE_SECONDS):
                 yield self.client()
-        except RedisError as error:
+        except (RedisError, *NO_ANSWERS) as error:
             self._failed(error)
             raise Away("Redis did not answer as it should.") from None
         self._again = None

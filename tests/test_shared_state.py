@@ -16,6 +16,7 @@ from pytest_django import Settings
 
 from shared_state import checks, link, punctual
 from shared_state.link import Away, Link
+from tests.canned import Canned, Line
 from tests.postgres import free_port
 from tests.redis_server import Given, Own, forked
 
@@ -78,6 +79,21 @@ def test_redis_that_dies_is_away_and_is_there_again_by_itself(
     time.sleep(0.15)
     assert link.state() == "there"
     assert ask(link.LINK, name) is None
+
+
+@pytest.mark.parametrize(
+    "said", [b"$abc\r\n", b":abc\r\n", b"*1\r\n" * 3_000 + b":1\r\n", b"?\r\n", b"$-5\r\n"]
+)
+def test_an_answer_that_is_none_is_as_no_answer(said: bytes):
+    def serve(line: Line) -> None:
+        while line.sock.recv(4096):
+            line.say(said)
+
+    server = Canned(serve)
+    way = Link(f"redis://127.0.0.1:{server.port}/0")
+    with pytest.raises(Away):
+        ask(way, "k")
+    server.close()
 
 
 def test_idle_connections_do_not_spoil_the_first_questions_after_a_restart(redis: Server, name: str):
