@@ -24,7 +24,7 @@ class Outcome(models.TextChoices):
 
     FINISHED = "finished"  # answered, the whole of it
     FAILED = "failed"  # answered with an error, the provider's or ours
-    REFUSED = "refused"  # answered by a rule of ours before any provider was asked
+    REFUSED = "refused"  # answered by a rule of ours, as a rule before any provider was asked
     TRUNCATED = "truncated"  # the provider's stream ended without its terminal marker
     ABANDONED = "abandoned"  # the client left
     INTERRUPTED = "interrupted"  # the gateway itself was stopped

@@ -13,6 +13,7 @@ from keys.errors import forbidden
 from proxy import apart, body, catalogue, choosing, errors, routing, tries, upstream, watch
 from proxy import call as calls
 from proxy.call import MODELS, Headers
+from proxy.errors import InvalidRequest
 from proxy.outcome import Outcome
 from proxy.plan import Plan
 from proxy.record import FELL_BACK, Record
@@ -96,6 +97,9 @@ def follow(plan: Plan, record: Record) -> Outcome:
         except StopIteration as end:
             counts: Outcome = end.value
             return counts
+        except InvalidRequest:  # to where nothing can be asked
+            record.leaves(FELL_BACK)
+            raise
 
 
 def remembered(draw: Draw, plan: Plan) -> int:

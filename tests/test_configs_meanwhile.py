@@ -1,4 +1,4 @@
-"""What changes while a call waits to ask again, and what counts for a breaker though nobody was asked."""
+"""What a call meets on its way: changes while it waits, hits of the cache, ways that lead nowhere."""
 
 from collections.abc import Callable
 from typing import Any
@@ -114,3 +114,32 @@ def test_answers_from_the_cache_are_no_successes_of_a_target(ask, provider, work
     assert len(failed) == 4  # with the answer before, five
     store.forget()
     breaker.BREAKERS.forget()
+
+
+NOWHERE = {
+    "strategy": {"mode": "conditional", "conditions": [{"query": {"metadata.a": "b"}, "then": "x"}]},
+    "targets": [{**HAIKU, "name": "x"}],
+}
+
+
+def test_a_try_that_led_to_nothing_is_no_answer_that_counts(ask, provider, rows):
+    provider.post(OPENAI, json={}, status=500)
+    answer = ask(fallback(OPEN, NOWHERE))
+    assert (answer.status_code, answer.json()["message"]) == (
+        400,
+        "Query router did not resolve to any valid target",
+    )
+    (row,) = rows()
+    assert (row["outcome"], row["status"], tries(row)) == (
+        "refused",
+        400,
+        [("config.targets[0]", 500, "fell back")],
+    )
+
+
+def test_the_last_of_a_hundred_tries_says_that_it_is(ask, provider, rows):
+    provider.post(OPENAI, json={"error": {"message": "Down."}}, status=500)
+    assert ask(fallback(*[OPEN] * 101)).status_code == 500
+    errors = [each["error"] for each in rows()[0]["attempts"]]
+    assert len(errors) == 100
+    assert errors[-1] == f"{errors[0]} Nothing else is tried: the call has had its 100 tries."

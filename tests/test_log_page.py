@@ -147,6 +147,10 @@ def test_one_sentence_tells_the_story(auditor: Client) -> None:
             {"outcome": "refused", "status": 400},
             "was refused after 1.2 s, before any provider was asked: 400",
         ),
+        (
+            {"outcome": "refused", "status": 400, "attempts": [{"host": "one.example", "status": 500}]},
+            "was refused after 1.2 s: 400",
+        ),
         ({"outcome": "abandoned", "status": None}, "was given up by its client after 1.2 s: no status"),
         ({"outcome": "interrupted", "total_ms": None}, "was interrupted: the gateway itself was stopped"),
         ({"outcome": "truncated"}, "broke off after 1.2 s"),
@@ -297,6 +301,15 @@ def test_where_configs_have_no_page_a_config_is_text(
 
     monkeypatch.setattr(admin_page, "reverse", nowhere)
     assert "Config pc-main-1a2b3c" in words(story(auditor, made(**WAY)))
+
+
+def test_a_call_that_was_refused_on_its_way_does_not_fall_back_to_itself(auditor: Client) -> None:
+    tried = {"path": "config.targets[0]", "status": 500, "host": "one.example", "left": "fell back"}
+    log = made(outcome="refused", status=400, attempts=[tried], option_index="config.targets[0]")
+    told = words(story(auditor, log))
+    assert "Answered 500, fell back to the next target." in told
+    assert "the answer that counted" not in told
+    assert "before any provider" not in told
 
 
 def test_an_answer_from_the_cache_says_so_and_what_it_did_not_cost(auditor: Client) -> None:

@@ -117,11 +117,19 @@ def why(tried: Tried, after: Tried | None, log: RequestLog) -> str:
         case "retried":
             return f"{said}, retried {pause(after)}".rstrip()
         case "fell back":
-            to = log.option_index if after is None or after.path == FOR_CACHE else after.path
-            return f"{said}, fell back to {to}" if to else f"{said}, fell back"
+            return f"{said}, fell back to {next_after(tried, after, log)}"
         case "other secret":
             return f"{said}, asked again with the other secret of the virtual key"
     return f"{said}, {tried.left}"
+
+
+def next_after(tried: Tried, after: Tried | None, log: RequestLog) -> str:
+    """The target that was to be tried next."""
+    if after is not None and after.path != FOR_CACHE:
+        return after.path
+    if log.option_index and log.option_index != tried.path:
+        return log.option_index
+    return "the next target"  # of which there is no more than that: the call was refused there
 
 
 def version(log: RequestLog) -> str:

@@ -13,7 +13,7 @@ OVERRIDE = "override "  # how price_source begins where PriceOverride priced
 ENDINGS = {
     Outcome.FINISHED: "answered in {time}",
     Outcome.FAILED: "failed after {time}",
-    Outcome.REFUSED: "was refused after {time}, before any provider was asked",
+    Outcome.REFUSED: "was refused after {time}",
     Outcome.TRUNCATED: "broke off after {time}: the provider's stream has no end",
     Outcome.ABANDONED: "was given up by its client after {time}",
     Outcome.INTERRUPTED: "was interrupted: the gateway itself was stopped",
@@ -46,8 +46,16 @@ def sentence(log: RequestLog) -> str:
     """Who was asked, how it went, what it took."""
     through = f" through the virtual key {log.virtual_key}" if log.virtual_key else ""
     ending = ENDINGS.get(Outcome(log.outcome), "") if log.outcome in Outcome.values else log.outcome
+    if log.outcome == Outcome.REFUSED and not asked_any(log):
+        ending += ", before any provider was asked"
     facts = ", ".join(filter(None, (status(log), effort(log), tokens(log), spent(log))))
     return f"{subject(log)}{through} {ending.format(time=lasting(log.total_ms))}: {facts}."
+
+
+def asked_any(log: RequestLog) -> bool:
+    """Whether a request to any provider was made for the call."""
+    told = log.attempts if isinstance(log.attempts, list) else []
+    return any(isinstance(each, dict) and each.get("host") for each in told)
 
 
 def subject(log: RequestLog) -> str:
