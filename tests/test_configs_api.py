@@ -375,4 +375,6 @@ def test_nobody_without_a_key_gets_in(config: Config) -> None:
 
 
 def test_another_method_is_refused_in_the_envelope(ask: Ask) -> None:
-    message(ask("PATCH"), 403)
+    answer = ask("PATCH")
+    message(answer, 405)
+    assert answer["allow"] == "GET, POST, HEAD, OPTIONS"

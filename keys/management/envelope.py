@@ -32,8 +32,10 @@ def failed(error: Exception, context: Mapping[str, Any]) -> Response:
     if known is None:
         log.error("A call of the management API failed inside the gateway", exc_info=error)
         return Response(envelope(500, "Something went wrong"), status=500)
-    status = known.status_code
-    return Response(envelope(status, message_of(known)), status=status, headers=headers_of(known))
+    status, headers = known.status_code, headers_of(known)
+    if status == 405:
+        headers["Allow"] = ", ".join(context["view"].allowed_methods)
+    return Response(envelope(status, message_of(known)), status=status, headers=headers)
 
 
 def as_api_exception(error: Exception) -> APIException | None:

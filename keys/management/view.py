@@ -11,7 +11,7 @@ from typing import Any, cast
 from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from rest_framework.exceptions import APIException, ParseError
+from rest_framework.exceptions import APIException, MethodNotAllowed, ParseError
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import JSONParser
 from rest_framework.renderers import JSONRenderer
@@ -100,6 +100,8 @@ class ManagementView(APIView):
         return rendered
 
     def check_permissions(self, request: Request) -> None:
+        if not hasattr(self, str(request.method).lower()):
+            raise MethodNotAllowed(str(request.method))
         if not self.caller.may(*self.scopes.get(str(request.method), ())):
             raise forbidden()
         if int(request.META.get("CONTENT_LENGTH") or 0) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
