@@ -54,6 +54,10 @@ class InvalidConfig(InvalidRequest):
         super().__init__("Invalid config passed")
         self.errors = errors
 
+    def __str__(self) -> str:
+        """As the record has it."""
+        return f"{self.detail}: {'; '.join(self.errors)}"
+
 
 class BodyTooLarge(APIException):
     status_code = 413
