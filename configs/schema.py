@@ -22,6 +22,7 @@ from providers.catalog import PROVIDERS
 
 MOST_DROPS, MOST_STEPS = 32, 32  # paths to parameters, and what one of them is made of
 DROP = re.compile(r"(?:[^.\[\]]+|\[(?:[0-9]+|\*)\])(?:\.[^.\[\]]+|\[(?:[0-9]+|\*)\])*")
+UNWRITABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")  # where a form has it, too
 SHOWN = 50  # violations told of one config
 
 RULE = (
@@ -41,6 +42,7 @@ ALONE = (  # members of which one is enough
     *fields.HOOKS,
 )
 NO_STRATEGY = "`targets` are followed by a `strategy`: say its mode"
+NO_MODEL = "A model's name has no control characters and no half surrogate pairs"
 NO_HOST = "A saved config names no host: set it on the integration of a virtual key, and name that"
 CREDENTIAL = 'keep it as a virtual key, and name that by `virtual_key` or as `provider`: "@slug"'
 
@@ -102,6 +104,7 @@ class Nodes:
         yield from self.provider(node, path, host=host)
         if isinstance(strategy := node.get("strategy"), Mapping):
             yield from self.strategies.of(strategy, children(node), (*path, "strategy"))
+        yield from self.models(node, path)
         yield from self.numbers(node, path)
         yield from self.inside(node, path)
         if not self.is_enough(node):
@@ -180,6 +183,13 @@ class Nodes:
             if fields.is_setting(name):
                 message = f"A virtual key brings its own settings: set {name} on its integration"
                 yield Violation((*path, name), message)
+
+    def models(self, node: Mapping[str, Any], path: Path) -> Found:
+        for name in ("override_params", "default_params"):
+            told = node.get(name)
+            model = told.get("model") if isinstance(told, Mapping) else None
+            if isinstance(model, str) and UNWRITABLE.search(model):
+                yield Violation((*path, name, "model"), NO_MODEL)
 
     def numbers(self, node: Mapping[str, Any], path: Path) -> Found:
         """Portkey checks no weights, and leaves a call unanswered that none of them lets through."""

@@ -4,6 +4,7 @@ Django's `request.body` is empty for chunked uploads and ends at 2.5 MB.
 """
 
 from collections.abc import Mapping
+from json import detect_encoding
 from typing import Any
 
 from django.conf import settings
@@ -15,6 +16,9 @@ from proxy import apart, watch
 from proxy.errors import BodyTooLarge, TooSlow
 from proxy.turns import Turn
 
+JSON_TYPES = {"application/json", "text/json"}
+IN_PIECES = {"application/stream+json"}  # JSON values one after the other, as they come
+LOOKED_AT = 64 * 1024  # bytes of a body that may be an object
 SLICE = 256 * 1024  # bytes read before other calls may get their turn
 LITTLE = 2 * 1024  # the same for chunked bodies, whose chunks may be of one byte
 
@@ -79,11 +83,24 @@ def parse(raw: bytes | bytearray) -> JSON:
     return value
 
 
-def glanced(raw: bytes | bytearray, kind: str) -> JSON:
-    """The JSON object in a body that passes through whatever it is; empty where there is none."""
+def glanced(raw: bytes | bytearray, kind: str) -> JSON | None:
+    """The JSON object in a body that passes through whatever it is; None where there is none."""
     if not raw or (kind and not kind.endswith("json")):
-        return {}
+        return None
     try:
         return parse(raw)
     except ParseError:
-        return {}
+        return None
+
+
+def may_be_json(raw: bytes | bytearray, kind: str) -> bool:
+    """Whether another may read a JSON object in a body in which `glanced` finds none."""
+    start = bytes(raw[:LOOKED_AT])
+    text = start.decode(detect_encoding(start), "replace").lstrip("\ufeff \t\r\n")
+    return is_json(kind) or text[:1] == "{" or (not text and len(raw) > LOOKED_AT)
+
+
+def is_json(kind: str) -> bool:
+    """Whether a body of this type is one JSON value."""
+    name = kind.partition(";")[0].strip().lower()
+    return name in JSON_TYPES or (name.endswith("+json") and name not in IN_PIECES)

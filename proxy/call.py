@@ -15,8 +15,10 @@ from rest_framework.exceptions import ParseError
 from configs.parameters import NOT_A_MODEL
 from providers.json_text import dumps, loads
 from providers.types import JSON
-from proxy import body, form, paths, slugs
+from proxy import body, paths, slugs
+from proxy import form as forms
 from proxy.errors import InvalidRequest
+from proxy.form import Form
 
 MODELS, PASSTHROUGH = "models", "proxy"  # the fns of calls that are not read as JSON with a model
 JSON_KIND = "application/json"
@@ -96,16 +98,15 @@ class Call:
     forward: tuple[str, ...] = field(default=())
     method: str = "POST"
     path: str = ""  # of what passes through and of a list: what follows `/v1` with its query, quoted
-
-    @property
-    def is_form(self) -> bool:
-        """Whether the body is a form with files, of whose parts we read the model's."""
-        return self.fn == PASSTHROUGH and kind_of(self.headers) == form.KIND
+    is_object: bool = True  # the body is a JSON object, and has parameters
+    form: Form | None = None  # the body is a form with files, of whose parts we read the model's
 
     @property
     def parameters(self) -> JSON:
-        """What conditions can ask of the body: its members, of a form its model."""
-        return {"model": self.model} if self.model and self.is_form else self.body
+        """What conditions can ask of the body: its members, of a form that is read one way its model."""
+        if self.form is None:
+            return self.body
+        return {"model": self.model} if self.model and not self.form.fault else {}
 
 
 def read(fn: str, dialect: str, headers: Headers, raw: bytes | bytearray) -> Call:
@@ -113,7 +114,7 @@ def read(fn: str, dialect: str, headers: Headers, raw: bytes | bytearray) -> Cal
     if fn == PASSTHROUGH:
         return passed(dialect, headers, raw)
     if fn == MODELS:
-        return made(fn, dialect, headers, {}, b"", "", paths.listing(headers.environ))
+        return made(fn, dialect, headers, None, b"", "", paths.listing(headers.environ))
     if headers.get("content-type") != JSON_KIND:  # as nearly all say
         check_kind(kind_of(headers))
     asked = body.parse(raw)
@@ -123,35 +124,41 @@ def read(fn: str, dialect: str, headers: Headers, raw: bytes | bytearray) -> Cal
 def passed(dialect: str, headers: Headers, raw: bytes | bytearray) -> Call:
     """A call to a path we do not know. Its model is what the body says, else what the address does."""
     kind, path = kind_of(headers), paths.below(headers.environ)
-    if kind == form.KIND:
-        asked: JSON = {}
-        name: Any = form.model(headers["content-type"], raw)
-    else:
-        asked = body.glanced(raw, kind)
-        name = asked.get("model")
+    form = forms.read(headers["content-type"], raw) if kind == forms.KIND else None
+    asked = None if form else body.glanced(raw, kind)
+    name: Any = forms.model(form, raw) if form else (asked or {}).get("model")
     if not isinstance(name, str) or not name:
         name = paths.named(headers.environ)[1]
         name = "" if slugs.split(name)[0] else name  # a second virtual key is none
-    return made(PASSTHROUGH, dialect, headers, asked, raw, name, path)
+    return made(PASSTHROUGH, dialect, headers, asked, raw, name, path, form)
 
 
 def made(
-    fn: str, dialect: str, headers: Headers, asked: JSON, raw: bytes | bytearray, name: str, path: str = ""
+    fn: str,
+    dialect: str,
+    headers: Headers,
+    asked: JSON | None,
+    raw: bytes | bytearray,
+    name: str,
+    path: str = "",
+    form: Form | None = None,
 ) -> Call:
-    """The call, its headers read."""
+    """The call, its headers read. `asked`: the JSON object in its body, if that is one."""
     return Call(
         fn=fn,
         dialect=dialect,
         headers=headers,
-        body=asked,
+        body=asked or {},
         raw=raw,
         model=name,
-        stream=bool(asked.get("stream")),
+        stream=bool(asked and asked.get("stream")),
         strict=headers.get("x-portkey-strict-open-ai-compliance") != "false",
         timeout=timeout(headers),
         forward=forwarded(headers),
         method=headers.environ.get("REQUEST_METHOD", "POST"),
         path=path,
+        is_object=asked is not None,
+        form=form,
     )
 
 

@@ -1,7 +1,8 @@
 """What a config makes of a call's parameters: defaults below the client's own, overrides above, drops last.
 
 Each target gets a copy of the body that came, so that targets do not see each other's overrides. Of a form
-with files only the model is changed.
+with files only the model is changed. What may have parameters and cannot be read is refused, never sent as if
+it had been changed.
 """
 
 from dataclasses import replace
@@ -9,33 +10,60 @@ from dataclasses import replace
 from configs.parameters import laid_over
 from configs.tree import NO_SETTINGS, Settings
 from providers.json_text import dumps, loads
-from proxy import apart, form, slugs
-from proxy.call import PASSTHROUGH, Call
+from proxy import apart, body, form, slugs
+from proxy.call import PASSTHROUGH, Call, kind_of
+from proxy.errors import InvalidRequest
+from proxy.form import Form
+from proxy.form_headers import Unclear
 
+UNREADABLE = "The config changes parameters, and the body cannot be read as a JSON object."
+UNCLEAR = "The config sets the model, and that of the form cannot be set with certainty: {}."
+COMPRESSED = "it is compressed"
+TAKE_MODELS = ("/audio/", "/images/", "/videos")  # paths to which a form goes that has a model, named or not
 DROPPED_HERE = 32 * 1024  # bytes of a body: a path with `*` is looked for in every element of a list
 
 
 def applied(call: Call, settings: Settings) -> Call:
-    """The call as it goes to a target with these settings."""
+    """The call as it goes to a target with these settings. Raises InvalidRequest."""
     if settings is NO_SETTINGS:  # as of nearly every call without a config
         return call
     strict = call.strict and settings.strict is not False
-    if settings.changes_body and call.is_form:
-        call = with_model(call, settings)
-    if not settings.changes_body or not is_object(call):
+    if settings.changes_body and call.form:
+        call = with_model(call, call.form, settings)
+    elif settings.changes_body and not call.is_object:
+        check_other(call)
+    if not settings.changes_body or not call.is_object:
         return call if strict == call.strict else replace(call, strict=strict)
     if call.fn != PASSTHROUGH and (model := only_model(settings)):
         return replace(call, model=model, strict=strict)  # the body's bytes can stay
     return changed(call, settings, strict=strict)
 
 
-def with_model(call: Call, settings: Settings) -> Call:
-    """A form with the model that the settings order, or give where it names none."""
+def with_model(call: Call, came: Form, settings: Settings) -> Call:
+    """A form with the model that the settings order, or give where it names none. Raises InvalidRequest."""
     model = settings.override.get("model") or (not call.model and settings.default.get("model"))
-    if not isinstance(model, str):
+    if not isinstance(model, str) or not call.raw:
         return call
-    raw = form.with_model(call.headers["content-type"], call.raw, slugs.split(model)[1])
-    return replace(call, model=model, raw=raw)
+    if not (came.model or came.fault or call.path.startswith(TAKE_MODELS)):
+        return call  # a file that is uploaded has none
+    if is_compressed(call):
+        raise InvalidRequest(UNCLEAR.format(COMPRESSED))
+    try:
+        now, raw = form.with_model(came, call.raw, slugs.split(model)[1])
+    except Unclear as unclear:
+        raise InvalidRequest(UNCLEAR.format(unclear)) from None
+    return replace(call, model=model, raw=raw, form=now)
+
+
+def check_other(call: Call) -> None:
+    """Refuse what no object was read in, though there may be one. Raises InvalidRequest."""
+    if call.raw and (is_compressed(call) or body.may_be_json(call.raw, kind_of(call.headers))):
+        raise InvalidRequest(UNREADABLE)
+
+
+def is_compressed(call: Call) -> bool:
+    """Whether the provider is told to read other bytes than these."""
+    return call.headers.get("content-encoding", "").strip().lower() not in ("", "identity")
 
 
 def only_model(settings: Settings) -> str:
@@ -46,26 +74,21 @@ def only_model(settings: Settings) -> str:
     return model if isinstance(model, str) else ""
 
 
-def is_object(call: Call) -> bool:
-    """Whether the body is a JSON object, which alone has parameters."""
-    return bool(call.body) or (call.fn != PASSTHROUGH and call.raw[:64].lstrip()[:1] == b"{")
-
-
 def changed(call: Call, settings: Settings, *, strict: bool) -> Call:
     if apart.is_large(call.raw):
-        body, raw = apart.changed(call.raw, settings)
+        told, raw = apart.changed(call.raw, settings)
     elif settings.drop and len(call.raw) > DROPPED_HERE:
-        body = loads(bytes(apart.changed(call.raw, settings)[1]))
-        raw = dumps(body) if call.fn == PASSTHROUGH else b""
+        told = loads(bytes(apart.changed(call.raw, settings)[1]))
+        raw = dumps(told) if call.fn == PASSTHROUGH else b""
     else:
-        body = laid_over(call.body, settings.default, settings.override, settings.drop)
-        raw = dumps(body) if call.fn == PASSTHROUGH else b""
-    model = body.get("model")
+        told = laid_over(call.body, settings.default, settings.override, settings.drop)
+        raw = dumps(told) if call.fn == PASSTHROUGH else b""
+    model = told.get("model")
     return replace(
         call,
-        body=body,
+        body=told,
         raw=raw,
         model=model if isinstance(model, str) else call.model,
-        stream=bool(body.get("stream")),
+        stream=bool(told.get("stream")),
         strict=strict,
     )

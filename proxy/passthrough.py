@@ -13,7 +13,7 @@ from django.conf import settings
 from providers import overhearing, passing
 from providers.problems import problem_of, unreadable
 from providers.types import Ask, Problem, Reading, WireRequest
-from proxy import apart, caching, errors, exchange, form, forwarding, hiding
+from proxy import apart, body, caching, errors, exchange, form, forwarding, hiding
 from proxy.apart_child import Bytes
 from proxy.call import Call
 from proxy.outcome import Outcome
@@ -23,8 +23,6 @@ from proxy.targets import Leaf
 from proxy.upstream import Reply
 
 EMPTY = (204, 205, 304)  # statuses whose answer has no body
-JSON_TYPES = {"application/json", "text/json"}
-IN_PIECES = {"application/stream+json"}  # JSON values one after the other, as they come
 UNDERSTOOD = 64 * 1024  # bytes of an error answer that are looked into
 # An answer can be anything, and the admin is served from the same host: no browser is to make a page of it.
 HARMLESS = {"x-content-type-options": "nosniff", "content-security-policy": "sandbox"}
@@ -76,8 +74,10 @@ def relabelled(leaf: Leaf, call: Call) -> Bytes:
     """The client's body; where it names a virtual key before the model, without it."""
     if call.model == leaf.model:
         return call.raw
+    if call.form is not None:
+        return form.relabelled(call.form, call.raw, leaf.model)
     if not call.body:
-        return form.relabelled(call.headers.get("content-type", ""), call.raw, leaf.model)
+        return call.raw
     if apart.is_large(call.raw):
         return apart.relabelled(call.raw, leaf.model)
     return passing.relabelled(Ask("", call.body, bytes(call.raw), leaf.model))
@@ -90,15 +90,9 @@ def read(reply: Reply, leaf: Leaf, record: Record) -> Outcome:
         kind = hiding.text(kind, secret)
     if 300 <= reply.status < 400 and reply.status not in EMPTY:
         raise exchange.redirected(reply, leaf)
-    if reply.status in EMPTY or reply.status >= 400 or (is_json(kind) and not is_huge(reply)):
+    if reply.status in EMPTY or reply.status >= 400 or (body.is_json(kind) and not is_huge(reply)):
         return whole(reply, kind, leaf, record)
     return streamed(reply, kind, leaf, record)
-
-
-def is_json(kind: str) -> bool:
-    """Whether a body of this type is one JSON value."""
-    name = kind.partition(";")[0].strip().lower()
-    return name in JSON_TYPES or (name.endswith("+json") and name not in IN_PIECES)
 
 
 def is_huge(reply: Reply) -> bool:

@@ -451,15 +451,85 @@ def test_an_attempt_keeps_the_beginning_of_an_error(ask, provider, rows):
     assert [len(each["error"]) for each in rows()[0]["attempts"]] == [1_000, 1_000]
 
 
-@pytest.mark.parametrize("body", [b'{"a":1}\n{"a":2}', b"[1]", b'"{"', b"{"])
-def test_what_passes_through_and_is_no_object_is_not_changed(
-    client, token, virtual_key, provider, rows, body
-):
+@pytest.fixture
+def passing(client, token, virtual_key, provider, rows):
+    """Ask by a path that the gateway does not know, as a config says."""
     provider.post("https://api.openai.com/v1/things", json={})
-    config = json.dumps({**OPEN, "override_params": {"user": "u"}})
-    headers = {"x-portkey-api-key": token, "x-portkey-config": config}
-    client.post("/v1/things", body, content_type="application/x-ndjson", headers=headers)
+
+    def call(config, body, kind, **more):
+        headers = {"x-portkey-api-key": token, "x-portkey-config": json.dumps({**OPEN, **config})}
+        return client.post("/v1/things", body, content_type=kind, headers={**headers, **more})
+
+    return call
+
+
+USER = {"override_params": {"user": "u"}}
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b"[1]", "application/x-ndjson"),
+        (b'"{"', "application/x-ndjson"),
+        (b"RIFF{}", "audio/wav"),
+        (b"\0" * 70_000 + b"{}", "application/octet-stream"),
+        (b" ", "text/plain"),
+        (b"\xff\xfb{}", "audio/mpeg"),
+        (b"a=b", "application/x-www-form-urlencoded"),
+    ],
+)
+def test_what_passes_through_and_is_no_object_is_not_changed(passing, provider, body, kind):
+    assert passing(USER, body, kind).status_code == 200
     assert provider.calls[0].request.body == body
+
+
+NAN = b'{"model": "dear", "x": NaN}'
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (NAN, "application/json"),
+        (NAN, "text/plain"),
+        (NAN, ""),
+        (b'{"model": "dear"}', "text/plain"),
+        (b' \n{"model": "dear"}', "application/octet-stream"),
+        (b" " * 70_000 + b'{"model": "dear"}', "text/plain"),
+        (b'\xef\xbb\xbf{"model": "dear"}', "text/plain"),
+        ('{"model": "dear"}'.encode("utf-16-be"), "text/plain"),
+        ('{"model": "dear"}'.encode("utf-16"), "text/plain"),
+        (b'{"a":1}\n{"a":2}', "application/x-ndjson"),
+        (b"[1]", "application/json"),
+        (b"[1]", "application/x+json; charset=utf-8"),
+        (b"\x1f\x8b", "Application/JSON"),
+        (NAN[:-1] + b', "y": "' + b"a" * 600_000 + b'"}', "application/json"),
+    ],
+)
+@pytest.mark.parametrize("config", [USER, {"default_params": {"user": "u"}}, {"drop_params": ["user"]}])
+def test_what_may_be_an_object_and_cannot_be_read_is_refused_where_it_were_to_be_changed(
+    passing, provider, rows, config, body, kind
+):
+    answer = passing(config, body, kind)
+    assert (answer.status_code, "cannot be read" in answer.json()["message"]) == (400, True)
+    assert not provider.calls
+    assert [row["status"] for row in rows()] == [400]
+    assert passing({"retry": {"attempts": 1}}, body, kind).status_code == 200
+    assert provider.calls[0].request.body == body
+
+
+def test_what_is_compressed_is_refused_where_it_were_to_be_changed(passing, provider):
+    compressed = {"content-encoding": "gzip"}
+    assert passing(USER, b"\x1f\x8b", "text/plain", **compressed).status_code == 400
+    assert passing({"retry": {"attempts": 1}}, b"\x1f\x8b", "text/plain", **compressed).status_code == 200
+    assert passing(USER, b"", "text/plain", **compressed).status_code == 200
+
+
+@pytest.mark.parametrize("content", ["{}", json.dumps({"x": "a" * 600_000})])
+def test_an_object_of_which_nothing_short_is_known_is_changed_as_well(passing, provider, rows, content):
+    assert passing({"override_params": {"model": "forced"}}, content, "application/json").status_code == 200
+    sent = json.loads(provider.calls[0].request.body)
+    assert sent == {**json.loads(content), "model": "forced"}
+    assert rows()[0]["model"] == "forced"
 
 
 def test_a_bad_slug_is_refused_though_the_config_would_not_use_it(ask, provider):
