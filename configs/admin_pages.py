@@ -5,6 +5,7 @@ change the config.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from audit.models import Action
 from audit.trail import event
 from configs import breaker, dry_run, places
 from configs.admin_trial import TrialForm
+from configs.aside import aside
 from configs.compiling import Invalid, NotJSON
 from configs.creation import change_config, violations_of
 from configs.differences import differences
@@ -34,6 +36,7 @@ from keys.models import VirtualKey
 
 LATEST = 5  # versions shown on the page of a config
 SHOWN = 50  # versions on a page of their own
+MOST_OPEN = 100  # breakers shown on the page of a config
 LONGEST_KEY = 1_000  # characters
 
 
@@ -78,6 +81,7 @@ class ConfigPages(QuickAdmin):
             "title": f"Dry run of {config.name}",
             "form": form,
             "run": run,
+            "shown": dry_run.SHOWN,
             "violations": violations,
             "box": drawn(tree, Marks(run.shares if run else None, opened, missing)),
         }
@@ -95,7 +99,7 @@ class ConfigPages(QuickAdmin):
             "title": f"Versions of {config.name}",
             "version": version,
             "before": before,
-            "differences": differences(before.text, version.text) if before else [],
+            "differences": aside(partial(differences, before.text, version.text)) if before else [],
             "versions": config.versions.filter(number__lt=version.number + SHOWN // 2).defer("text")[:SHOWN],
             "may_restore": version.number != config.number and self.has_change_permission(request, config),
         }
@@ -169,7 +173,8 @@ def beside(config: Config) -> dict[str, Any]:
     return {
         "violations": violations,
         "box": drawn(tree, Marks(opened=of_tree(tree, opened), missing=missing_keys(config, tree))),
-        "breakers": opened if opened or tree.has_breakers else None,
+        "breakers": opened[:MOST_OPEN] if opened or tree.has_breakers else None,
+        "more_breakers": len(opened[MOST_OPEN:]),
         "breakers_are_shared": breaker.scope() == "shared",
         "versions": config.versions.defer("text")[:LATEST],
     }

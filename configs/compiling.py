@@ -92,8 +92,9 @@ class Kept:
 kept = Kept()
 
 
-def compiled(text: str, *, saved: bool = False, whose: str = BROUGHT) -> Tree:
-    """The tree of a config. `saved`: by the stricter rules of saved ones; `whose`: the threads for long ones.
+def compiled(text: str, *, saved: bool = False, whose: str = BROUGHT, of: str = "") -> Tree:
+    """The tree of a config. `saved`: by the stricter rules of saved ones; `whose`: the threads for long ones,
+    of which each workspace, `of`, has a share.
 
     Raises NotJSON, Legacy, Invalid.
     """
@@ -103,7 +104,7 @@ def compiled(text: str, *, saved: bool = False, whose: str = BROUGHT) -> Tree:
         raise Invalid([Violation((), f"A config may have {LONGEST} characters.")])
     if len(text) <= SHORT:
         return made(text, saved=saved)
-    return aside(lambda: made(text, saved=saved), whose)
+    return aside(lambda: made(text, saved=saved), whose, of)
 
 
 def made(text: str, *, saved: bool) -> Tree:

@@ -1,13 +1,22 @@
-"""A config's tree as it is drawn: boxes within boxes, each with how it is reached and what holds for it."""
+"""A config's tree as it is drawn: boxes within boxes, each with how it is reached and what holds for it.
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from itertools import islice
+Of a large tree a part is drawn, level by level, so that no branch takes the room of all others. Everybody
+else has a turn between two boxes.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 from configs import wording
-from configs.tree import MODES, Conditional, Fallback, LoadBalance, Node, Single, Target, Tree
+from configs.aside import turn
+from configs.conditions import Query
+from configs.tree import MODES, Conditional, Fallback, LoadBalance, Node, Single, Strategy, Target, Tree
+from configs.weighing import nodes_of
 
 MOST = 100  # boxes drawn below one
+MOST_IN_ALL = 300
+LONGEST_WAY = 1_000  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +38,8 @@ class Box:
     """`kind`: a strategy in Portkey's word, or `target`. `way`: how it is reached; `share`: of its siblings'.
 
     `chance`: how likely a dry run reaches it, in words; `is_taken` and `is_left`: whether it does.
-    `left_out`: boxes below it that are not drawn.
+    `left_out`: those next below it that are not drawn. At the root of a tree that is not drawn as a whole,
+    `whole` is how many boxes it has, and `shown` how many of them are drawn.
     """
 
     path: str
@@ -42,6 +52,8 @@ class Box:
     settings: list[tuple[str, str]] = field(default_factory=list)
     below: tuple["Box", ...] = ()
     left_out: int = 0
+    whole: int = 0
+    shown: int = 0
     chance: str = ""
     is_taken: bool = False
     is_left: bool = False
@@ -56,29 +68,77 @@ class Box:
 
 def drawn(tree: Tree, marks: Marks | None = None) -> Box:
     """The root's box."""
-    return box(tree.root, marks or Marks())
+    among = within(tree.root)
+    whole = sum(1 for _ in nodes_of(tree.root))
+    box = Drawing(marks or Marks(), among).box(tree.root)
+    return replace(box, whole=whole, shown=len(among)) if whole > len(among) else box
 
 
-def box(node: Node, marks: Marks, way: str = "", share: float | None = None) -> Box:
-    below = () if isinstance(node, Target) else tuple(islice(boxes(node, marks), MOST))
-    chance = None if marks.shares is None else sum(reached(node, marks.shares))
-    return Box(
-        path=node.path,
-        kind="target" if isinstance(node, Target) else MODES[type(node)],
-        title=wording.whom(node) if isinstance(node, Target) else wording.TITLES[type(node)],
-        name=wording.cut(node.name),
-        says=wording.does(node),
-        way=way,
-        share=share,
-        settings=wording.settings(node) if isinstance(node, Target) else [],
-        below=below,
-        left_out=0 if isinstance(node, Target) else len(node.targets) - len(below),
-        chance=wording.percent(chance) if chance else "",
-        is_taken=bool(chance),
-        is_left=chance == 0,
-        is_open=node.path in marks.opened,
-        is_missing=isinstance(node, Target) and node.virtual_key in marks.missing,
-    )
+def within(root: Node) -> frozenset[str]:
+    """The paths of what is drawn."""
+    level, found = [root], {root.path}
+    while level:
+        below = [child for node in level for child in next_below(node)]
+        level = below[: MOST_IN_ALL - len(found)]
+        found |= {node.path for node in level}
+    return frozenset(found)
+
+
+def next_below(node: Node) -> list[Node]:
+    if isinstance(node, Target):
+        return []
+    turn()
+    return list(in_turn(node) if isinstance(node, Conditional) else node.targets)[:MOST]
+
+
+class Drawing:
+    """`among`: the paths of what is drawn."""
+
+    def __init__(self, marks: Marks, among: frozenset[str]) -> None:
+        self.marks, self.among = marks, among
+        self.words: dict[int, list[tuple[str, str]]] = {}  # of settings, which targets have in common
+
+    def box(self, node: Node, way: str = "", share: float | None = None) -> Box:
+        turn()
+        if isinstance(node, Target):
+            return replace(
+                self.bare(node, way, share),
+                settings=self.settings(node),
+                is_missing=node.virtual_key in self.marks.missing,
+            )
+        below = tuple(self.boxes(node))
+        return replace(self.bare(node, way, share), below=below, left_out=len(node.targets) - len(below))
+
+    def bare(self, node: Node, way: str, share: float | None) -> Box:
+        """What every box has."""
+        shares = self.marks.shares
+        chance = None if shares is None else sum(reached(node, shares))
+        return Box(
+            path=node.path,
+            kind="target" if isinstance(node, Target) else MODES[type(node)],
+            title=wording.whom(node) if isinstance(node, Target) else wording.TITLES[type(node)],
+            name=wording.cut(node.name),
+            says=wording.does(node),
+            way=way,
+            share=share,
+            chance=wording.percent(chance) if chance else "",
+            is_taken=bool(chance),
+            is_left=chance == 0,
+            is_open=node.path in self.marks.opened,
+        )
+
+    def settings(self, target: Target) -> list[tuple[str, str]]:
+        """In words, made once for all targets that inherit the same."""
+        told = self.words.get(id(target.settings))
+        if told is None:
+            told = self.words[id(target.settings)] = wording.settings(target.settings)
+        return [*told, ("breaker", wording.breaker(target.breaker))] if target.breaker else told
+
+    def boxes(self, node: Strategy) -> Iterator[Box]:
+        """Those below a strategy."""
+        for target, way, share in ways(node):
+            if target.path in self.among:
+                yield self.box(target, way(), share)
 
 
 def reached(node: Node, shares: Mapping[str, float]) -> list[float]:
@@ -88,19 +148,20 @@ def reached(node: Node, shares: Mapping[str, float]) -> list[float]:
     return [share for target in node.targets for share in reached(target, shares)]
 
 
-def boxes(node: Fallback | LoadBalance | Conditional | Single, marks: Marks) -> Iterator[Box]:
-    """Those below a strategy."""
+def ways(node: Strategy) -> Iterator[tuple[Node, Callable[[], str], float | None]]:
+    """The targets in their order; of each how it is reached, and with what share."""
     match node:
         case LoadBalance(weights=weights):
             whole = sum(weights)
             for target, weight in zip(node.targets, weights, strict=True):
-                yield box(target, marks, wording.percent(weight / whole), weight / whole)
+                yield target, partial(wording.percent, weight / whole), weight / whole
         case Conditional():
-            yield from (box(target, marks, when(node, target.name)) for target in in_turn(node))
+            led = leading(node)
+            yield from ((target, partial(when, node, led, target.name), None) for target in in_turn(node))
         case Fallback() | Single():
             first, rest = ("first", "then") if isinstance(node, Fallback) else ("always", "never")
             for index, target in enumerate(node.targets):
-                yield box(target, marks, rest if index else first)
+                yield target, partial(str, rest if index else first), None
 
 
 def in_turn(node: Conditional) -> list[Node]:
@@ -110,9 +171,17 @@ def in_turn(node: Conditional) -> list[Node]:
     return sorted(node.targets, key=lambda target: turns.get(target.name, len(names)))
 
 
-def when(node: Conditional, name: str) -> str:
+def leading(node: Conditional) -> dict[str, list[Query]]:
+    """The queries that lead to each name."""
+    found: dict[str, list[Query]] = {}
+    for query, then in node.conditions or ():
+        found.setdefault(then, []).append(query)
+    return found
+
+
+def when(node: Conditional, led: Mapping[str, list[Query]], name: str) -> str:
     """When a target is taken, by the conditions that lead to its name."""
-    told = [f"if {wording.query(query)}" for query, then in node.conditions or () if then == name and name]
-    if name and name == node.default:
-        told.append("otherwise")
-    return ", or ".join(told) or "never: no condition leads here"
+    queries = led.get(name, ()) if name else ()
+    told = wording.joined((f"if {wording.query(query)}" for query in queries), ", or ", LONGEST_WAY)
+    otherwise = "otherwise" if name and name == node.default else ""
+    return ", or ".join(filter(None, (told, otherwise))) or "never: no condition leads here"

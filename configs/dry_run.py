@@ -1,27 +1,33 @@
 """Which target a request would take, without taking it: conditions evaluated, weights as chances.
 
 Follows the same tree as a call (proxy/routing.py does the walking there), and asks nobody. What only answers
-can decide, the next target of a fallback, is told as what would come next.
+can decide, the next target of a fallback, is told as what would come next. Of what a large tree comes to a
+part is told, with how much is left out.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
-from configs import wording
-from configs.conditions import UNDEFINED, Facts, UnknownOperator
+from configs import hints, wording
+from configs.aside import turn
+from configs.conditions import UNDEFINED, Facts, Query, UnknownOperator
 from configs.parameters import laid_over
 from configs.patterns import speakable
 from configs.tree import Conditional, Fallback, LoadBalance, Node, Single, Target, Tree
-from keys import tokens
 
-TOLD_AT_MOST, LONGEST_SLUG = 5, 40  # slugs, and characters of one, as in the answer to a call
+TOLD_AT_MOST = 5  # slugs, as in the answer to a call
+SHOWN = 50  # first targets, refusals, steps, and conditions of one strategy
+NEXT = 10  # targets that follow
+ASKED = 20  # values that one condition asks of
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One condition: what it says, whether it holds, and the values it was asked of."""
+    """One condition, by its number: what it says, whether it holds, and the values it was asked of."""
 
+    number: int
     words: str
     then: str
     holds: bool | None  # None: those before it decided
@@ -30,22 +36,27 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What was decided at one strategy."""
+    """What was decided at one strategy. `unshown`: conditions between those that are told of and the last."""
 
     path: str
     title: str
     words: str
     checks: tuple[Check, ...] = ()
+    unshown: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class First:
-    """A target that may be asked first, and how likely that is. `next`: who follows if it fails."""
+    """A target that may be asked first, and how likely that is. `next`: who follows if it fails.
+
+    `unshown`: those that follow them.
+    """
 
     target: Target
     share: float
     model: str
     next: tuple[str, ...] = ()
+    unshown: int = 0
 
     @property
     def words(self) -> str:
@@ -86,6 +97,12 @@ class Run:
         """How likely each target is to be asked first, by path."""
         return {first.target.path: first.share for first in self.firsts}
 
+    @property
+    def unshown(self) -> dict[str, int]:
+        """How many of each are not shown."""
+        many = {"firsts": len(self.firsts), "refusals": len(self.refusals), "steps": len(self.steps)}
+        return {name: max(0, count - SHOWN) for name, count in many.items()}
+
 
 @dataclass(frozen=True, slots=True)
 class Dry:
@@ -111,15 +128,17 @@ def forbidden(missing: list[str]) -> str:
     """What a call is told of virtual keys there are none of."""
     if not missing:
         return ""
-    shown = (slug if len(slug) <= LONGEST_SLUG else tokens.hint(slug) for slug in missing[:TOLD_AT_MOST])
+    shown = map(hints.slug, missing[:TOLD_AT_MOST])
     return speakable(f"Following keys are not valid: {', '.join(shown)}")
 
 
 def follow(node: Node, dry: Dry, told: Run, share: float, after: tuple[str, ...]) -> None:
     """`share`: how likely the node is reached; `after`: who follows when all of it failed."""
+    turn()
     match node:
         case Target():
-            told.firsts.append(First(node, share, model(node, dry.facts.params), after))
+            asked = model(node, dry.facts.params) if len(told.firsts) < SHOWN else ""
+            told.firsts.append(First(node, share, asked, after[:NEXT], len(after[NEXT:])))
         case Fallback():
             fallback(node, dry, told, share, after)
         case LoadBalance():
@@ -140,9 +159,8 @@ def model(target: Target, params: Mapping[str, Any]) -> str:
 
 def fallback(node: Fallback, dry: Dry, told: Run, share: float, after: tuple[str, ...]) -> None:
     targets = [target for _, target in kept(node.targets, dry)]
-    rest = tuple(
-        f"{called(target)}, if what came before it {wording.falls(node.codes)}" for target in targets[1:]
-    )
+    falls = wording.falls(node.codes)
+    rest = tuple(f"{called(target)}, if what came before it {falls}" for target in targets[1:])
     told.steps.append(Step(node.path, wording.TITLES[Fallback], wording.does(node)))
     follow(targets[0], dry, told, share, (*rest, *after))
 
@@ -170,9 +188,10 @@ def route(node: Conditional, dry: Dry, told: Run, share: float, after: tuple[str
     if not problem and led is None:
         problem = f"Invalid target name found in the query router: {name}"
         problem = problem if name else "Query router did not resolve to any valid target"
-    problem = speakable(problem)
+    problem = wording.cut(problem, wording.LONGEST_QUERY)
     words = problem or f"leads to “{wording.cut(name)}”"
-    told.steps.append(Step(node.path, wording.TITLES[Conditional], words, checks))
+    unshown = len(node.conditions or ()) - len(checks) if len(checks) >= SHOWN else 0
+    told.steps.append(Step(node.path, wording.TITLES[Conditional], words, checks, unshown))
     if problem or led is None:
         told.refusals.append(Refusal(node.path, share, problem))
     else:
@@ -180,12 +199,14 @@ def route(node: Conditional, dry: Dry, told: Run, share: float, after: tuple[str
 
 
 def checked(node: Conditional, facts: Facts) -> tuple[tuple[Check, ...], str, str]:
-    """Each condition, the name that they lead to, and what forbids to go on, if anything does."""
+    """What came of the first conditions and of the one that decided, the name that this leads to, and what
+    forbids to go on, if anything does.
+    """
     if node.conditions is None:
         return (), "", "No conditions passed in the query router"
     checks: list[Check] = []
     decided: str | None = None
-    for query, then in node.conditions:
+    for number, (query, then) in enumerate(node.conditions, 1):
         holds = None
         if decided is None:
             try:
@@ -193,9 +214,16 @@ def checked(node: Conditional, facts: Facts) -> tuple[tuple[Check, ...], str, st
             except UnknownOperator as error:
                 return tuple(checks), "", str(error)
             decided = then if holds else None
-        found = tuple((wording.cut(path), said(facts.value(path))) for path in wording.paths(query))
-        checks.append(Check(wording.query(query), wording.cut(then), holds, found))
+        if len(checks) < SHOWN or holds:
+            checks.append(Check(number, wording.query(query), wording.cut(then), holds, found(query, facts)))
     return tuple(checks), node.default if decided is None else decided, ""
+
+
+def found(query: Query, facts: Facts) -> tuple[tuple[str, str], ...]:
+    """What a condition asks of, each once, with its value."""
+    turn()
+    asked = dict.fromkeys(islice(wording.paths(query), ASKED))
+    return tuple((wording.cut(path), said(facts.value(path))) for path in asked)
 
 
 def said(value: Any) -> str:

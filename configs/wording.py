@@ -1,18 +1,32 @@
 """A config in words, for people: conditions, what a strategy does, whom a target calls and how.
 
-Words hold what clients and admins wrote, cut where it is long; who shows them escapes them.
+Words hold what clients and admins wrote, cut where it is long; who shows them escapes them. What is cut off
+is not put into words before: a config has room for a million characters, and each target may inherit them.
 """
 
-import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 from configs.conditions import Comparison, Group, Members, Query, Test
 from configs.patterns import Pattern, speakable
-from configs.tree import BreakerRule, Conditional, Fallback, LoadBalance, Node, Single, Sticky, Target
+from configs.tree import (
+    BreakerRule,
+    Conditional,
+    Fallback,
+    LoadBalance,
+    Node,
+    Settings,
+    Single,
+    Sticky,
+    Target,
+)
+from configs.written import Array, written
 from providers.catalog import PROVIDERS
 
 LONGEST = 200  # characters of a value
+LONGEST_QUERY = 1_000  # … of conditions
+MOST_STATUSES = 600  # more than there are
 COMPARED = {
     "$eq": "is",
     "$ne": "is not",
@@ -33,22 +47,27 @@ TITLES = {
 }
 
 
-def cut(text: str) -> str:
+def cut(text: str, most: int = LONGEST) -> str:
     """What is shown of a text, without half surrogate pairs, which no page can hold."""
-    return speakable(text if len(text) <= LONGEST else f"{text[:LONGEST]}…")
+    return speakable(text if len(text) <= most else f"{text[:most]}…")
+
+
+def joined(parts: Iterable[str], between: str = ", ", most: int = LONGEST) -> str:
+    """As many of the parts as are shown; no more of them are made."""
+    told, length = [], 0
+    for part in parts:
+        told.append(part[: most + 1])
+        length += len(told[-1]) + len(between)
+        if length > most + len(between):
+            break
+    return cut(between.join(told), most)
 
 
 def value(told: Any) -> str:
     """A value as JSON; a pattern between slashes."""
     if isinstance(told, Pattern):
         return cut(f"/{told.text}/")
-    if isinstance(told, Members | list):
-        every = told.told if isinstance(told, Members) else told
-        told = every[:LONGEST]  # of which no more is shown
-    try:
-        return cut(json.dumps(told, ensure_ascii=False))
-    except RecursionError:
-        return "what is nested too deeply to be shown"
+    return cut(written(Array(told.told) if isinstance(told, Members) else told, LONGEST))
 
 
 # Conditions.
@@ -56,13 +75,21 @@ def value(told: Any) -> str:
 
 def query(asked: Query) -> str:
     """`metadata.plan is "paid" and params.temperature is above 1`."""
-    counted = list(until_group(asked))
-    return (
-        " and ".join(group(part) if isinstance(part, Group) else test(part) for part in counted) or "always"
-    )
+    return joined(parts(asked), "", LONGEST_QUERY)
 
 
-def until_group(asked: Query) -> Iterable[Test | Group]:
+def parts(asked: Query) -> Iterator[str]:
+    """A query piece by piece, so that of a long one no more is put into words than is shown."""
+    counted = False
+    for part in until_group(asked):
+        yield " and " if counted else ""
+        counted = True
+        yield from group(part) if isinstance(part, Group) else [test(part)]
+    if not counted:
+        yield "always"
+
+
+def until_group(asked: Query) -> Iterator[Test | Group]:
     """The parts that count: a group has the last word."""
     for part in asked.parts:
         yield part
@@ -70,21 +97,26 @@ def until_group(asked: Query) -> Iterable[Test | Group]:
             return
 
 
-def group(asked: Group) -> str:
+def group(asked: Group) -> Iterator[str]:
     if not asked.queries:
-        return "always" if asked.every else "never"
-    told = [query(each) for each in asked.queries]
-    return told[0] if len(told) == 1 else f"({(' and ' if asked.every else ' or ').join(told)})"
+        yield "always" if asked.every else "never"
+        return
+    is_one = len(asked.queries) == 1
+    yield "" if is_one else "("
+    for index, each in enumerate(asked.queries):
+        yield (" and " if asked.every else " or ") if index else ""
+        yield from parts(each)
+    yield "" if is_one else ")"
 
 
 def test(asked: Test) -> str:
     told = [f"{COMPARED[each.operator]} {value(each.operand)}" for each in compared(asked)]
     if asked.unknown and len(told) == len(asked.comparisons):
-        told.append(f"is asked for {asked.unknown}, which there is not")
+        told.append(f"is asked for {cut(asked.unknown)}, which there is not")
     return f"{cut(asked.path)} {' and '.join(told) or 'is anything'}"
 
 
-def compared(asked: Test) -> Iterable[Comparison]:
+def compared(asked: Test) -> Iterator[Comparison]:
     """The comparisons that count: a pattern has the last word."""
     for each in asked.comparisons:
         yield each
@@ -92,14 +124,14 @@ def compared(asked: Test) -> Iterable[Comparison]:
             return
 
 
-def paths(asked: Query) -> dict[str, None]:
-    """What a query asks about, each once and in order."""
-    found: dict[str, None] = {}
+def paths(asked: Query) -> Iterator[str]:
+    """What a query asks about, in order and as often as it does."""
     for part in until_group(asked):
-        below = (paths(each) for each in part.queries) if isinstance(part, Group) else [{part.path: None}]
-        for each in below:
-            found |= each
-    return found
+        if isinstance(part, Group):
+            for each in part.queries:
+                yield from paths(each)
+        else:
+            yield part.path
 
 
 # Strategies.
@@ -133,13 +165,13 @@ def falls(codes: frozenset[int] | None) -> str:
 
 
 def statuses(codes: Iterable[int]) -> str:
-    return ", ".join(map(str, sorted(codes)))
+    return joined(map(str, sorted(islice(codes, MOST_STATUSES))))
 
 
 def same(sticky: Sticky) -> str:
     """By what a caller is known again."""
-    fields = "".join(f", {where}.{name}" for where, name in sticky.fields)
-    return f"; the same one for the same API key{cut(fields)} during {span(sticky.ttl)}"
+    fields = joined((f", {where}.{name}" for where, name in sticky.fields), "")
+    return f"; the same one for the same API key{fields} during {span(sticky.ttl)}"
 
 
 # Targets.
@@ -155,27 +187,25 @@ def whom(target: Target) -> str:
     return "Whom the request names" if target.asked else "Nobody: it names no provider"
 
 
-def settings(target: Target) -> list[tuple[str, str]]:
+def settings(told: Settings) -> list[tuple[str, str]]:
     """What holds for a target, each with its name, inherited or not."""
-    told = target.settings
     rows = [
         ("sets", parameters(told.override)),
         ("sets unless given", parameters(told.default)),
-        ("drops", ", ".join(map(place, told.drop))),
+        ("drops", joined(map(place, told.drop))),
         ("retries", f"{told.retry.attempts} more after {statuses(told.retry.codes)}" if told.retry else ""),
         ("heeds", "Retry-After" if told.retry and told.retry.heeds_retry_after else ""),
         ("cache", kept(told.cache.mode, told.cache.max_age) if told.cache else ""),
         ("time-out", span(told.timeout) if told.timeout else ""),
         ("host", told.custom_host),
-        ("forwards", ", ".join(told.forward or ())),
+        ("forwards", joined(told.forward or ())),
         ("strict", "" if told.strict is None else ("yes" if told.strict else "no")),
-        ("breaker", breaker(target.breaker) if target.breaker else ""),
     ]
     return [(name, cut(text)) for name, text in rows if text]
 
 
 def parameters(told: Any) -> str:
-    return ", ".join(f"{name} = {value(each)}" for name, each in told.items())
+    return joined(f"{cut(name)} = {value(each)}" for name, each in told.items())
 
 
 def place(steps: Iterable[str | int]) -> str:

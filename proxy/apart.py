@@ -12,13 +12,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 
 import orjson
 from rest_framework.exceptions import ParseError
 
+from configs.slots import Slots
 from configs.tree import Settings
 from providers import errors as provider_errors
 from providers.errors import Garbled, ProviderError
@@ -139,29 +139,6 @@ class Child:
         self.socket.close()
         self.process.kill()
         self.process.wait()
-
-
-class Slots:
-    """Who may have a child work for it: AT_MOST at once, and of one workspace fewer, so that one is left."""
-
-    def __init__(self, at_most: int) -> None:
-        self.all = threading.BoundedSemaphore(at_most)
-        self.of_one = at_most - 1
-        self.waiting: dict[str, int] = {}  # by workspace: those that work or wait
-        self.shares: dict[str, threading.BoundedSemaphore] = {}
-
-    @contextmanager
-    def taken(self, whose: str) -> Iterator[None]:
-        """One of them, waited for."""
-        share = self.shares.setdefault(whose, threading.BoundedSemaphore(self.of_one))
-        self.waiting[whose] = self.waiting.get(whose, 0) + 1
-        try:
-            with share, self.all:
-                yield
-        finally:
-            self.waiting[whose] -= 1
-            if not self.waiting[whose]:
-                del self.waiting[whose], self.shares[whose]
 
 
 idle: list[Child] = []

@@ -9,6 +9,7 @@ from typing import Any
 
 from configs import compiling, saved, schema
 from configs.compiling import Invalid, Legacy, NotJSON
+from configs.masking import masked
 from configs.places import INLINE
 from configs.tree import PLAIN, Tree
 from keys.callers import Caller
@@ -59,7 +60,7 @@ def chosen(caller: Caller, headers: Headers) -> Chosen:
         raise InvalidRequest("Cannot override default config set for this API key.")
     if given.startswith(BEGINNING):
         return kept(caller, given)
-    return inline(utf8(given), headers)
+    return inline(utf8(given), headers, caller.workspace_id or "")
 
 
 def kept(caller: Caller, slug: str) -> Chosen:
@@ -67,15 +68,16 @@ def kept(caller: Caller, slug: str) -> Chosen:
     found = saved.find(caller.workspace_id or "", slug)
     if found is None:
         raise InvalidRequest("Invalid config id passed")
+    chosen = Chosen(found.tree, found.slug, found.id, found.version_id, found.version)
     if found.violations:
-        raise InvalidConfig([str(violation) for violation in found.violations])
-    return Chosen(found.tree, found.slug, found.id, found.version_id, found.version)
+        raise InvalidConfig([str(violation) for violation in found.violations], chosen.facts())
+    return chosen
 
 
-def inline(text: str, headers: Headers) -> Chosen:
+def inline(text: str, headers: Headers, workspace_id: str) -> Chosen:
     """The config that a header holds."""
     try:
-        return Chosen(compiling.compiled(text), INLINE)
+        return Chosen(compiling.compiled(text, of=workspace_id), INLINE)
     except Legacy:
         raise InvalidRequest(LEGACY) from None
     except NotJSON:
@@ -84,8 +86,9 @@ def inline(text: str, headers: Headers) -> Chosen:
         if not names_anybody(compiling.read(text)) and "x-portkey-provider" not in headers:
             raise InvalidRequest(NO_PROVIDER) from None
         if any(each.message == schema.NOT_BUILT for each in error.violations):
-            raise NotBuilt(f"{schema.NOT_BUILT} {error}") from None
-        raise InvalidConfig([str(violation) for violation in error.violations]) from None
+            raise NotBuilt(str(error)) from None
+        facts = {"config": INLINE, "config_text": masked(compiling.read(text))}
+        raise InvalidConfig([str(violation) for violation in error.violations], facts) from None
 
 
 def names_anybody(told: Any) -> bool:

@@ -46,13 +46,13 @@ class InvalidRequest(APIException):
 
 
 class InvalidConfig(InvalidRequest):
-    """A config breaks rules; `errors` tells where, a line each."""
+    """A config breaks rules; `errors` tells where, a line each, `facts` which it is, for the record."""
 
     default_code = "invalid_config"
 
-    def __init__(self, errors: list[str]) -> None:
+    def __init__(self, errors: list[str], facts: Mapping[str, Any]) -> None:
         super().__init__("Invalid config passed")
-        self.errors = errors
+        self.errors, self.facts = errors, facts
 
     def __str__(self) -> str:
         """As the record has it."""

@@ -13,7 +13,7 @@ from keys.errors import forbidden
 from proxy import apart, body, catalogue, choosing, errors, routing, tries, upstream, watch
 from proxy import call as calls
 from proxy.call import MODELS, Headers
-from proxy.errors import InvalidRequest
+from proxy.errors import InvalidConfig, InvalidRequest
 from proxy.outcome import Outcome
 from proxy.plan import Plan
 from proxy.record import FELL_BACK, Record
@@ -64,7 +64,9 @@ def read(record: Record, caller: Caller, fn: str, dialect: str, headers: Headers
         if chosen.slug:
             record.follows(chosen.facts())
         plan = Plan.of(chosen, call, caller)
-    except Exception:
+    except Exception as error:
+        if isinstance(error, InvalidConfig):
+            record.follows(error.facts)
         record.open(raw)
         raise
     record.open(raw, plan.only if plan else None)

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 
+from configs import hints
 from configs.parameters import NOT_A_MODEL
 from configs.tree import CacheRule, Retry, Target
-from keys import tokens, virtual_keys
+from keys import virtual_keys
 from keys.authentication import client_credential
 from keys.callers import Caller
 from keys.virtual_keys import HeldKey
@@ -23,7 +24,6 @@ from proxy import addresses, params, paths, slugs
 from proxy.call import MODELS, PASSTHROUGH, Call, Headers
 from proxy.errors import InvalidRequest
 
-LONGEST_SLUG = 40  # characters of a slug that an error shows
 TOLD_AT_MOST = 5  # unknown slugs, each of which costs a look into the database
 
 
@@ -89,9 +89,8 @@ def stored(target: Target, call: Call, caller: Caller, slug: str, model: str) ->
 
 
 def unknown(*names: str) -> InvalidRequest:
-    """What is long is more likely a secret in the wrong place than a slug."""
-    shown = (name if len(name) <= LONGEST_SLUG else tokens.hint(name) for name in names)
-    return InvalidRequest(f"Following keys are not valid: {', '.join(shown)}")
+    """What looks like a secret in the wrong place is only hinted at."""
+    return InvalidRequest(f"Following keys are not valid: {', '.join(map(hints.slug, names))}")
 
 
 def check(names: Iterable[str], caller: Caller) -> None:

@@ -7,6 +7,7 @@ import time
 import pytest
 from rest_framework.exceptions import ParseError
 
+from configs.slots import Slots
 from configs.tree import Settings
 from providers.catalog import PROVIDERS
 from providers.errors import Garbled, Unrenderable
@@ -115,7 +116,7 @@ def test_children_leave_when_they_have_nothing_to_do():
 
 
 def test_one_workspace_leaves_a_slot_to_the_others():
-    slots, got, go = apart.Slots(3), [], threading.Event()
+    slots, got, go = Slots(3), [], threading.Event()
 
     def work(whose):
         with slots.taken(whose):

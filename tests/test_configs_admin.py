@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from audit.models import AuditEvent
 from configs import admin_pages, breaker
+from configs import differences as differences_module
 from configs.breaker import Open
 from configs.compiling import compiled
 from configs.creation import change_config, create_config
@@ -288,7 +289,7 @@ def test_half_a_surrogate_pair_breaks_no_page(admin: Client, workspace: Workspac
             {
                 "provider": f"@{HALF}",
                 "name": HALF,
-                "override_params": {HALF: HALF, "model": HALF},
+                "override_params": {HALF: HALF},
                 "drop_params": [HALF],
                 "forward_headers": [HALF],
             }
@@ -570,6 +571,17 @@ def test_open_breakers_are_shown(admin: Client, broken: Config) -> None:
     assert "Each worker has its own" in text
 
 
+def test_of_very_many_open_breakers_some_are_listed(
+    admin: Client, broken: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(admin_pages, "MOST_OPEN", 3)
+    one = breaker.opened()[0]
+    monkeypatch.setattr(breaker, "opened", lambda: [one] * 5)
+    text = shown(admin.get(page(broken)))
+    assert text.count("Close now") == 3
+    assert "And 2 more are open." in text
+
+
 def test_it_is_told_when_they_are_shared(
     admin: Client, broken: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -693,7 +705,15 @@ def test_differences_are_lines_with_some_around_them(before: str, after: str, ma
 def test_very_many_differences_are_not_compared_one_with_another() -> None:
     old, new = (lines([f"{name}{n}" for n in range(5_000)]) for name in "ab")  # type: ignore[arg-type]
     told = differences(old, new)
-    assert [told[0], told[-1]] == [Line("-", "a0"), Line("+", "b4999")]
+    assert len(told) == 2 * (differences_module.SHOWN + 1)
+    rest = Line("…", "and 4,500 more, which are not shown")
+    assert [told[0], told[500], told[501], told[-1]] == [Line("-", "a0"), rest, Line("+", "b0"), rest]
+
+
+def test_of_a_very_long_line_the_beginning_is_shown() -> None:
+    (went, came) = differences("x" * 5_000, "y")
+    assert went == Line("-", "x" * 4_000 + " … and 1,000 more characters, which are not shown")
+    assert came == Line("+", "y")
 
 
 # Defaults, in the forms of keys and workspaces.

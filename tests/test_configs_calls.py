@@ -324,6 +324,28 @@ def test_each_fault_of_a_config_is_told_with_its_place(ask):
     }
 
 
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_config_that_is_refused_is_on_record_without_its_secrets(ask, rows, kept):
+    config = {
+        "strategy": {"mode": "x"},
+        "targets": [{"provider": "openai", "api_key": "sk-theirs-0123456789"}],
+    }
+    assert ask(config, x_portkey_debug="true" if kept else "false").status_code == 400
+    (row,) = rows()
+    assert row["config"] == "inline"
+    assert row["error"]["message"].startswith(
+        "Invalid config passed: path: strategy,mode, message: Invalid 'mode'"
+    )
+    assert ('"mode": "x"' in row["config_text"]) is kept
+    assert "sk-theirs" not in str(row)
+
+
+@pytest.mark.parametrize("config", ["[]", "7", '{"strategy": ' + "[" * 900 + "]" * 900 + "}"])
+def test_so_is_one_that_is_none(ask, rows, config):
+    assert ask(config).status_code == 400
+    assert [row["status"] for row in rows()] == [400]
+
+
 def test_a_target_that_offers_no_such_thing_ends_a_fallback(ask, provider):
     answer = ask(fallback(CLAUDE, OPEN), {"input": "Hi"}, path="/v1/embeddings")
     assert answer.status_code == 500

@@ -765,6 +765,16 @@ def test_any_text_is_a_tree_or_refused(text):
         compiled(text)
 
 
+@pytest.mark.parametrize("saved", [False, True])
+@pytest.mark.parametrize("name", ["override_params", "default_params"])
+@pytest.mark.parametrize("model", ["a\ud800b", "\udfff", "a\r\nb", "\0", "\x7f"])
+def test_a_models_name_has_no_characters_that_no_form_can_hold(saved, name, model):
+    said = "A model's name has no control characters and no half surrogate pairs"
+    config = strategy("single", {**SAFE, name: {"model": model, "user": model}})
+    assert wrong(config, saved=saved) == [f"path: targets,0,{name},model, message: {said}"]
+    assert not wrong({**SAFE, name: {"model": "é 🎉", "user": model}}, saved=saved)
+
+
 def test_a_config_of_settings_alone_asks_whom_the_request_names():
     found = tree({"retry": {"attempts": 2}, "request_timeout": 10})
     assert isinstance(found.root, Target)
