@@ -9,12 +9,12 @@ metadata of a call keep apart what is asked for different users, unless the clie
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from providers.types import JSON
+from providers.values import made_often
 
 FORM = ("stream", "stream_options")  # of an answer that can be told either way
 # Headers that go along and say nothing of the answer: of one try, of the client's program, of traces.
@@ -35,7 +35,7 @@ OF_THE_WAY = {
 OF_PROGRAMS = "x-stainless-"
 
 
-@dataclass(frozen=True, slots=True)
+@made_often(frozen=True, slots=True)
 class Question:
     """`asked`: what of the client's own body shapes the answer, as where it is translated. `credential`: one
     that the client brought. `scope`: a namespace or metadata."""

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 from urllib.parse import quote
 
 from providers.errors import NotSupported, Unrenderable
+from providers.values import made_often
 
 JSON: TypeAlias = dict[str, Any]
 
@@ -28,7 +29,7 @@ class Credential:
     base_url: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@made_often(frozen=True, slots=True)
 class Ask:
     """What the client asked, in its own dialect. `body` belongs to the caller and is never changed.
 
@@ -46,7 +47,7 @@ class Ask:
     custom_host: bool = False  # it goes to a host that somebody named, not to the provider's own
 
 
-@dataclass(frozen=True, slots=True)
+@made_often(frozen=True, slots=True)
 class WireRequest:
     """What goes to the provider. `ignored`: fields of the client that have no place there."""
 
@@ -57,7 +58,7 @@ class WireRequest:
     ignored: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@made_often(frozen=True, slots=True)
 class Usage:
     """Tokens in disjoint buckets: a cached token is not in `input`, a reasoning token not in `output`."""
 

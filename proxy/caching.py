@@ -13,7 +13,7 @@ is not known, and what it answers to one must not be kept as the answer to the o
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from cache import ages, naming, questions, store
@@ -22,6 +22,7 @@ from cache.questions import Question
 from configs.tree import CacheRule
 from providers.json_text import loads
 from providers.types import JSON, Ask, WireRequest
+from providers.values import made_often
 from proxy import apart, likeness, replayed, turns
 from proxy.call import LONGEST, PASSTHROUGH, Call, Headers, as_text, metadata_given
 from proxy.likeness import Comparison
@@ -52,7 +53,7 @@ RUN_THERE = ("mcp", "code_interpreter", "code_execution")  # how tools begin tha
 NO_HEADERS: Mapping[str, str] = {}
 
 
-@dataclass(frozen=True, slots=True)
+@made_often(frozen=True, slots=True)
 class Consulted:
     """What the cache says of a call: the answer, or where the provider's is to be kept, or neither."""
 
@@ -87,7 +88,7 @@ def consult(
     return Consulting(leaf, leaf.cache, record, question, asked, headers).consulted()
 
 
-@dataclass(frozen=True, slots=True)
+@made_often(frozen=True, slots=True)
 class Consulting:
     """One question to the cache."""
 

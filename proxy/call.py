@@ -5,7 +5,7 @@ Header names and their meaning are Portkey's; values that will not do are refuse
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from typing import Any, TypeVar, overload
 from urllib.parse import unquote
@@ -15,6 +15,7 @@ from rest_framework.exceptions import ParseError
 from configs.parameters import NOT_A_MODEL
 from providers.json_text import dumps, loads
 from providers.types import JSON
+from providers.values import made_often
 from proxy import body, paths, slugs
 from proxy import form as forms
 from proxy.errors import InvalidRequest
@@ -72,7 +73,7 @@ def environ_name(name: str) -> str:
     return key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
 
 
-@dataclass(frozen=True, slots=True)
+@made_often(frozen=True, slots=True)
 class Trace:
     """Where the call stands in the client's own traces."""
 
@@ -82,7 +83,7 @@ class Trace:
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@made_often(frozen=True, slots=True)
 class Call:
     """One request of a known caller."""
 

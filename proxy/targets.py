@@ -7,7 +7,7 @@ the path or the query, then a plain provider id with the client's own credential
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import islice
 
 from configs import hints
@@ -20,6 +20,7 @@ from keys.virtual_keys import HeldKey
 from providers.catalog import PROVIDERS
 from providers.errors import NotSupported, Unrenderable
 from providers.types import Credential, Provider
+from providers.values import made_often
 from proxy import addresses, params, paths, slugs
 from proxy.call import MODELS, PASSTHROUGH, Call, Headers
 from proxy.errors import InvalidRequest
@@ -27,7 +28,7 @@ from proxy.errors import InvalidRequest
 TOLD_AT_MOST = 5  # unknown slugs, each of which costs a look into the database
 
 
-@dataclass(frozen=True, slots=True)
+@made_often(frozen=True, slots=True)
 class Leaf:
     """One provider to call, with one credential, and the call in the parameters that hold for it."""
 
