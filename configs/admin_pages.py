@@ -4,7 +4,8 @@ To look, it is enough to be allowed to; a version is put in force again, and a b
 change the config.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -15,6 +16,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 from django.views.decorators.http import require_POST
 
@@ -27,6 +29,7 @@ from configs.compiling import Invalid, NotJSON
 from configs.creation import change_config, violations_of
 from configs.differences import differences
 from configs.drawing import Marks, drawn
+from configs.dry_call import Key
 from configs.models import Config, ConfigVersion
 from configs.saved import read
 from configs.tree import Tree
@@ -72,18 +75,19 @@ class ConfigPages(QuickAdmin):
         config = self.seen(request, pk)
         tree, violations = read(config.text)
         opened = of_tree(tree, breakers(config)) if tree.has_breakers else frozenset[str]()
-        missing = missing_keys(config, tree)
         form = TrialForm(request.POST if request.method == "POST" else None)
         run = None
         if form.is_bound and form.is_valid() and not violations:
-            run = dry_run.run(tree, form.facts(), opened, missing)
+            call = form.call()
+            keys = usable_keys(config, (*tree.slugs, call.slug))
+            run = dry_run.run(tree, replace(call, keys=keys), opened)
         context = {
             "title": f"Dry run of {config.name}",
             "form": form,
             "run": run,
             "shown": dry_run.SHOWN,
             "violations": violations,
-            "box": drawn(tree, Marks(run.shares if run else None, opened, missing)),
+            "box": drawn(tree, Marks(run.shares if run else None, opened, missing_keys(config, tree))),
         }
         return self.shown(request, config, "configs/try.html", context)
 
@@ -182,9 +186,18 @@ def beside(config: Config) -> dict[str, Any]:
 
 def missing_keys(config: Config, tree: Tree) -> frozenset[str]:
     """The slugs in the tree of no virtual key that its workspace can use."""
-    possible = [slug for slug in tree.slugs if virtual_keys.SLUG.fullmatch(slug)]
+    return frozenset(tree.slugs) - usable_keys(config, tree.slugs).keys()
+
+
+def usable_keys(config: Config, slugs: Iterable[str]) -> dict[str, Key]:
+    """Those of the slugs that its workspace can use, expired ones among them."""
+    possible = [slug for slug in slugs if virtual_keys.SLUG.fullmatch(slug)]
     rows = VirtualKey.objects.within(config.workspace_id).usable().filter(slug__in=possible)
-    return frozenset(tree.slugs) - set(rows.values_list("slug", flat=True))
+    told = rows.values_list("slug", "integration__provider", "allow_passthrough", "expires_at")
+    now = timezone.now()
+    return {
+        slug: Key(provider, passes, ends is not None and ends <= now) for slug, provider, passes, ends in told
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,16 @@
 """How large a config may be. It is seen to before anything else of it is looked at, and level by level."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Any, TypeAlias
 
-from configs.violations import Violation
+from configs.violations import Path, Violation
 
 DEEPEST, MOST = 16, 1_000  # levels of a tree, and its targets
 MOST_PARAMETERS = 50_000  # of all targets together: each has a copy of what it inherits
 PARAMETERS = {"override_params", "overrideParams", "default_params", "defaultParams"}
+
+Placed: TypeAlias = tuple[Path, Mapping[str, Any], int]  # a node, where it stands, and its parameters
 
 
 def nested_within(value: Mapping[str, Any], depth: int) -> bool:
@@ -29,17 +32,28 @@ def within(value: object) -> Iterable[object]:
 
 def size(root: Mapping[str, Any]) -> Violation | None:
     """Whether the tree has too many levels or targets. Nothing else is looked at before that is known."""
-    level, depth, count, laid = [(root, parameters(root))], 0, 0, 0
-    while level := [(each, above + parameters(each)) for node, above in level for each in children(node)]:
-        depth, count = depth + 1, count + len(level)
-        laid += sum(parameters for _, parameters in level)
+    level: list[Placed] = [((), root, parameters(root))]
+    depth = count = laid = 0
+    while level := list(islice((each for node in level for each in below(node)), MOST + 1)):
+        depth += 1
+        laid += sum(parameters for _, _, parameters in level)
         if depth > DEEPEST:
-            return Violation((), f"Targets may be nested {DEEPEST} levels deep.")
-        if count > MOST:
-            return Violation((), f"A config may have {MOST} targets.")
+            return Violation(level[0][0], f"Targets may be nested {DEEPEST} levels deep.")
+        if count + len(level) > MOST:
+            return Violation(level[MOST - count][0], f"A config may have {MOST} targets.")
         if laid > MOST_PARAMETERS:
             return Violation((), f"Targets may have {MOST_PARAMETERS} parameters in all, with the inherited.")
+        count += len(level)
     return None
+
+
+def below(placed: Placed) -> Iterator[Placed]:
+    """The targets of a node, with their places, and how many parameters each has with the inherited."""
+    path, node, above = placed
+    targets = node.get("targets")
+    for index, each in enumerate(targets if isinstance(targets, list) else ()):
+        if isinstance(each, Mapping):
+            yield (*path, "targets", index), each, above + parameters(each)
 
 
 def parameters(node: Mapping[str, Any]) -> int:

@@ -1,23 +1,20 @@
 """Which target a request would take, without taking it: conditions evaluated, weights as chances.
 
 Follows the same tree as a call (proxy/routing.py does the walking there), and asks nobody. What only answers
-can decide, the next target of a fallback, is told as what would come next. Of what a large tree comes to a
-part is told, with how much is left out.
+can decide, the next target of a fallback, is told as what would come next; what is refused unasked, as that
+(configs/dry_call.py). Of what a large tree comes to a part is told, with how much is left out.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from configs import hints, wording
+from configs import dry_call, wording
 from configs.aside import turn
-from configs.conditions import UNDEFINED, Facts, Query, UnknownOperator
-from configs.parameters import laid_over
-from configs.patterns import speakable
+from configs.conditions import UNDEFINED, Facts, Query, TooLong, UnknownOperator
+from configs.dry_call import Call, not_valid
 from configs.tree import Conditional, Fallback, LoadBalance, Node, Single, Target, Tree
 
-TOLD_AT_MOST = 5  # slugs, as in the answer to a call
 SHOWN = 50  # first targets, refusals, steps, and conditions of one strategy
 NEXT = 10  # targets that follow
 ASKED = 20  # values that one condition asks of
@@ -49,18 +46,19 @@ class Step:
 class First:
     """A target that may be asked first, and how likely that is. `next`: who follows if it fails.
 
-    `unshown`: those that follow them.
+    `slug`: of the virtual key that is asked; `unshown`: those that follow the next.
     """
 
     target: Target
     share: float
+    slug: str
     model: str
     next: tuple[str, ...] = ()
     unshown: int = 0
 
     @property
     def words(self) -> str:
-        return wording.whom(self.target)
+        return whom(self.target, self.slug)
 
     @property
     def chance(self) -> str:
@@ -69,11 +67,14 @@ class First:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Conditions that lead nowhere: what such a request is told, and how likely that is."""
+    """Conditions that lead nowhere, or a target that cannot be asked: what such a request is told, and how
+    likely that is.
+    """
 
     path: str
     share: float
     message: str
+    status: int = 400
 
     @property
     def chance(self) -> str:
@@ -84,7 +85,8 @@ class Refusal:
 class Run:
     """What came of it: where such requests go first, and which of them are refused.
 
-    `forbidden`: why all of them are refused before any target is asked; "" as a rule.
+    `forbidden`: why all of them are refused with 400 before any target is asked; "" as a rule. Where that is
+    because virtual keys are missing, the rest is what would come if they were there.
     """
 
     steps: list[Step] = field(default_factory=list)
@@ -106,84 +108,111 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Dry:
-    """A request that is not made. `opened`: the paths of targets that a breaker leaves alone."""
+    """A call that is not made. `opened`: the paths of targets that a breaker leaves alone."""
 
-    facts: Facts
+    call: Call
     opened: frozenset[str] = frozenset()
 
 
-def run(
-    tree: Tree, facts: Facts, opened: frozenset[str] = frozenset(), missing: frozenset[str] = frozenset()
-) -> Run:
-    """Follow the tree as far as it can be told before any target has answered.
-
-    `missing`: slugs of no usable virtual key. One of them is enough for every call to be refused.
-    """
-    told = Run(forbidden=forbidden([slug for slug in tree.slugs if slug in missing]))
-    follow(tree.root, Dry(facts, opened), told, 1.0, ())
+def run(tree: Tree, call: Call, opened: frozenset[str] = frozenset()) -> Run:
+    """Follow the tree as far as it can be told before any target has answered."""
+    told = Run(forbidden=dry_call.refused(tree, call))
+    if told.forbidden:
+        return told
+    told.refusals += follow(tree.root, Dry(call, opened), told, 1.0, ())
+    if tree.leaves > 1 or not told.refusals:  # of one target nothing is looked up before it is reached
+        told.forbidden = not_valid(slug for slug in tree.slugs if call.misses(slug))
     return told
 
 
-def forbidden(missing: list[str]) -> str:
-    """What a call is told of virtual keys there are none of."""
-    if not missing:
-        return ""
-    shown = map(hints.slug, missing[:TOLD_AT_MOST])
-    return speakable(f"Following keys are not valid: {', '.join(shown)}")
+def follow(node: Node, dry: Dry, told: Run, share: float, after: tuple[str, ...]) -> list[Refusal]:
+    """What is refused at a target and may be fallen back from; all else is told.
 
-
-def follow(node: Node, dry: Dry, told: Run, share: float, after: tuple[str, ...]) -> None:
-    """`share`: how likely the node is reached; `after`: who follows when all of it failed."""
+    `share`: how likely the node is reached; `after`: who follows when all of it failed.
+    """
     turn()
     match node:
         case Target():
-            asked = model(node, dry.facts.params) if len(told.firsts) < SHOWN else ""
-            told.firsts.append(First(node, share, asked, after[:NEXT], len(after[NEXT:])))
+            return leaf(node, dry, told, share, after)
         case Fallback():
-            fallback(node, dry, told, share, after)
+            return fallback(node, dry, told, share, after)
         case LoadBalance():
-            balance(node, dry, told, share, after)
+            return balance(node, dry, told, share, after)
         case Conditional():
-            route(node, dry, told, share, after)
+            return route(node, dry, told, share, after)
         case Single():
             told.steps.append(Step(node.path, wording.TITLES[Single], wording.does(node)))
-            follow(kept(node.targets, dry)[0][1], dry, told, share, after)
+            return follow(kept(node.targets, dry)[0][1], dry, told, share, after)
 
 
-def model(target: Target, params: Mapping[str, Any]) -> str:
-    """The model that the target would be asked for; "" if none is named."""
-    settings = target.settings
-    asked = laid_over(params, settings.default, settings.override, settings.drop).get("model")
-    return wording.cut(asked) if isinstance(asked, str) else ""
+def leaf(target: Target, dry: Dry, told: Run, share: float, after: tuple[str, ...]) -> list[Refusal]:
+    asked = dry.call.asked(target)
+    if asked.fault is None:
+        model = wording.cut(asked.model)
+        told.firsts.append(First(target, share, asked.slug, model, after[:NEXT], len(after[NEXT:])))
+        return []
+    refusal = Refusal(target.path, share, wording.cut(asked.fault.message), asked.fault.status)
+    if not asked.fault.is_final:
+        return [refusal]
+    told.refusals.append(refusal)
+    return []
 
 
-def fallback(node: Fallback, dry: Dry, told: Run, share: float, after: tuple[str, ...]) -> None:
+def fallback(node: Fallback, dry: Dry, told: Run, share: float, after: tuple[str, ...]) -> list[Refusal]:
     targets = [target for _, target in kept(node.targets, dry)]
     falls = wording.falls(node.codes)
-    rest = tuple(f"{called(target)}, if what came before it {falls}" for target in targets[1:])
+    rest = tuple(f"{called(target, dry)}, if what came before it {falls}" for target in targets[1:])
     told.steps.append(Step(node.path, wording.TITLES[Fallback], wording.does(node)))
-    follow(targets[0], dry, told, share, (*rest, *after))
+    stays: list[Refusal] = []
+    for place, target in enumerate(targets):
+        gone: list[Refusal] = []
+        for each in follow(target, dry, told, share, (*rest[place:], *after)):
+            (gone if falls_from(node, each) and place < len(rest) else stays).append(each)
+        if not gone:
+            break
+        told.steps += map(left, gone)
+        share = sum(each.share for each in gone)
+    return stays
 
 
-def called(node: Node) -> str:
-    """A node in a few words."""
-    what = wording.whom(node) if isinstance(node, Target) else wording.TITLES[type(node)].lower()
-    return f"{what} ({node.path})"
+def falls_from(node: Fallback, refusal: Refusal) -> bool:
+    """Whether the next target is tried after it."""
+    return node.codes is None or refusal.status in node.codes
 
 
-def balance(node: LoadBalance, dry: Dry, told: Run, share: float, after: tuple[str, ...]) -> None:
+def left(refusal: Refusal) -> Step:
+    """How a target was left that could not be asked."""
+    words = f"refused with {refusal.status}, so the next is asked: {refusal.message}"
+    return Step(refusal.path, wording.TITLES[Target], words)
+
+
+def called(node: Node, dry: Dry) -> str:
+    """A node in a few words, with what is known of it before it is asked."""
+    turn()
+    if not isinstance(node, Target):
+        return f"{wording.TITLES[type(node)].lower()} ({node.path})"
+    asked = dry.call.asked(node)
+    refused = f", refused with {asked.fault.status}: {asked.fault.message}" if asked.fault else ""
+    return wording.cut(f"{whom(node, asked.slug)} ({node.path}){refused}")
+
+
+def whom(target: Target, slug: str) -> str:
+    """Whom a target calls, by the slug of a virtual key if it is one."""
+    return wording.cut(f"@{slug}") if slug else wording.whom(target)
+
+
+def balance(node: LoadBalance, dry: Dry, told: Run, share: float, after: tuple[str, ...]) -> list[Refusal]:
     among = [(target, node.weights[index]) for index, target in kept(node.targets, dry)]
     if not any(weight for _, weight in among):  # those that are left have no weight
         among = list(zip(node.targets, node.weights, strict=True))
     whole = sum(weight for _, weight in among)
     told.steps.append(Step(node.path, wording.TITLES[LoadBalance], wording.does(node)))
-    for target, weight in among:
-        if weight:
-            follow(target, dry, told, share * weight / whole, after)
+    drawn = [(target, share * weight / whole) for target, weight in among if weight]
+    return [each for target, part in drawn for each in follow(target, dry, told, part, after)]
 
 
-def route(node: Conditional, dry: Dry, told: Run, share: float, after: tuple[str, ...]) -> None:
-    checks, name, problem = checked(node, dry.facts)
+def route(node: Conditional, dry: Dry, told: Run, share: float, after: tuple[str, ...]) -> list[Refusal]:
+    checks, name, problem = checked(node, dry.call.facts)
     led = next((target for target in node.targets if target.name == name), None)
     if not problem and led is None:
         problem = f"Invalid target name found in the query router: {name}"
@@ -192,10 +221,10 @@ def route(node: Conditional, dry: Dry, told: Run, share: float, after: tuple[str
     words = problem or f"leads to “{wording.cut(name)}”"
     unshown = len(node.conditions or ()) - len(checks) if len(checks) >= SHOWN else 0
     told.steps.append(Step(node.path, wording.TITLES[Conditional], words, checks, unshown))
-    if problem or led is None:
-        told.refusals.append(Refusal(node.path, share, problem))
-    else:
-        follow(led, dry, told, share, after)
+    if led is not None and not problem:
+        return follow(led, dry, told, share, after)
+    told.refusals.append(Refusal(node.path, share, problem))
+    return []
 
 
 def checked(node: Conditional, facts: Facts) -> tuple[tuple[Check, ...], str, str]:
@@ -209,9 +238,10 @@ def checked(node: Conditional, facts: Facts) -> tuple[tuple[Check, ...], str, st
     for number, (query, then) in enumerate(node.conditions, 1):
         holds = None
         if decided is None:
+            facts.begin()
             try:
                 holds = query.holds(facts)
-            except UnknownOperator as error:
+            except (UnknownOperator, TooLong) as error:
                 return tuple(checks), "", str(error)
             decided = then if holds else None
         if len(checks) < SHOWN or holds:

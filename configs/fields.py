@@ -69,6 +69,7 @@ BREAKER = {
 CONDITION = {"query", "then"}
 MODES = ("single", "loadbalance", "fallback", "conditional")
 CACHE_MODES = ("simple", "semantic")
+MAX_AGE = 60, 90 * 86_400  # seconds: with any other number the cache keeps an answer for its usual time
 
 SETTINGS = frozenset(setting.name for row in PROVIDERS.values() for setting in row.settings)
 """Every provider setting there is a row for."""

@@ -18,7 +18,12 @@ def slug(told: str) -> str:
 
 def may_be_secret(told: str) -> bool:
     """Whether it is longer than slugs are, or as long as keys are and random as they are."""
-    return len(told) > LONGEST or (len(told) >= SUSPECT and random(told) >= MOST_RANDOM)
+    return len(told) > LONGEST or is_random(told)
+
+
+def is_random(told: str) -> bool:
+    """Whether it is as long as keys are, and as random."""
+    return len(told) >= SUSPECT and random(told) >= MOST_RANDOM
 
 
 def random(told: str) -> int:

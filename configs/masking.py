@@ -86,9 +86,11 @@ def hidden(value: Any) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """What is no object and holds none."""
+    """What is no object and holds none. A name that looks like a key may be one in a wrong place."""
     if isinstance(value, list):
         return Array(map(plain, value))
+    if isinstance(value, str):
+        return tokens.hint(value) if hints.is_random(value) else value
     return hidden(value) if isinstance(value, Mapping) else value
 
 

@@ -68,7 +68,7 @@ def load(place: tuple[str, str]) -> tuple[Saved, list[Tag]] | None:
 
 
 def read(text: str) -> tuple[Tree, tuple[Violation, ...]]:
-    """The tree of a text, or what is wrong with it."""
+    """The tree of a text, or what is wrong with it; the rules for saving are not asked again."""
     try:
         return compiled(text, whose=KEPT), ()
     except (NotJSON, Invalid) as error:

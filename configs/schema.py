@@ -16,7 +16,7 @@ from configs import fields
 from configs.bounds import DEEPEST, children, nested_within, size
 from configs.patterns import speakable
 from configs.strategies import Strategies
-from configs.violations import Found, Path, Violation, is_number, kind, listed, members, unknown
+from configs.violations import Found, Path, Violation, is_number, kind, listed, members, outside, unknown
 from keys import hosts
 from providers.catalog import PROVIDERS
 
@@ -42,6 +42,16 @@ ALONE = (  # members of which one is enough
     *fields.HOOKS,
 )
 NO_STRATEGY = "`targets` are followed by a `strategy`: say its mode"
+NO_TARGETS = "Required: a `strategy` without targets has no effect"
+NOBODY = (
+    'It names nobody to call: say `provider`: "@slug" or `virtual_key`, or `passthrough`: true for whom the '
+    "request names"
+)
+NOT_ASKED = "It has no effect: a strategy calls its targets and nobody else"
+NO_SLUG = (
+    "A virtual key's slug has no slash, and all of this is one: set the model by `override_params`: "
+    '{"model": …}'
+)
 NO_MODEL = "A model's name has no control characters and no half surrogate pairs"
 NO_HOST = "A saved config names no host: set it on the integration of a virtual key, and name that"
 CREDENTIAL = 'keep it as a virtual key, and name that by `virtual_key` or as `provider`: "@slug"'
@@ -77,8 +87,14 @@ def slug_of_model(node: Mapping[str, Any]) -> str:
 
 
 def slug_of(provider: str) -> str:
-    """`@slug` or `@slug/anything` → the slug."""
-    return provider.removeprefix("@").partition("/")[0]
+    """`@slug` → the slug, which is all that follows the `@`."""
+    return provider.removeprefix("@")
+
+
+def names_somebody(node: Mapping[str, Any]) -> bool:
+    """Whether a target says whom to call, or leaves that to the request."""
+    named = node.get("provider") or node.get("virtual_key") or slug_of_model(node)
+    return bool(named or node.get("passthrough"))
 
 
 def is_host(url: str) -> bool:
@@ -96,12 +112,13 @@ class Nodes:
     def __init__(self, *, saved: bool) -> None:
         self.saved = saved
         self.strategies = Strategies(saved=saved)
+        self.hosts = set[Path]()  # those that were told of: one may stand above many virtual keys
 
-    def of(self, node: Mapping[str, Any], path: Path, *, host: bool = False) -> Found:
-        """Everything wrong with a node and with those below it. `host`: a node above names one."""
-        host = host or bool(node.get("custom_host"))
+    def of(self, node: Mapping[str, Any], path: Path, host: Path | None = None) -> Found:
+        """Everything wrong with a node and with those below it. `host`: where the one in force stands."""
+        host = (*path, "custom_host") if node.get("custom_host") else host
         yield from self.kinds(node, path)
-        yield from self.provider(node, path, host=host)
+        yield from self.provider(node, path, host)
         if isinstance(strategy := node.get("strategy"), Mapping):
             yield from self.strategies.of(strategy, children(node), (*path, "strategy"))
         yield from self.models(node, path)
@@ -118,7 +135,7 @@ class Nodes:
         for index, target in enumerate(targets if isinstance(targets, list) else ()):
             below = (*path, "targets", index)
             if isinstance(target, Mapping):
-                yield from self.of(target, below, host=host)
+                yield from self.of(target, below, host)
             else:
                 yield kind(below, "object", target)
 
@@ -162,7 +179,7 @@ class Nodes:
             elif isinstance(each, str) and not DROP.fullmatch(each):
                 yield Violation((*place, index), "This is no path such as `a.b`, `a[0].b` or `a[*].b`")
 
-    def provider(self, node: Mapping[str, Any], path: Path, *, host: bool) -> Found:
+    def provider(self, node: Mapping[str, Any], path: Path, host: Path | None) -> Found:
         named = node.get("provider")
         if isinstance(named, str) and not named.startswith("@") and named not in PROVIDERS:
             known = ", ".join(PROVIDERS)
@@ -173,12 +190,13 @@ class Nodes:
         if isinstance(host_given := node.get("custom_host"), str) and host_given and not is_host(host_given):
             yield Violation((*path, "custom_host"), "Invalid custom host")
         if by_slug or node.get("virtual_key") or slug_of_model(node):
-            yield from self.beside_a_stored_credential(node, path, host=host)
+            yield from self.beside_a_stored_credential(node, path, host)
 
-    def beside_a_stored_credential(self, node: Mapping[str, Any], path: Path, *, host: bool) -> Found:
+    def beside_a_stored_credential(self, node: Mapping[str, Any], path: Path, host: Path | None) -> Found:
         """Nothing that a config says leads a virtual key's credential anywhere."""
-        if host and not self.saved:  # which names none anyway
-            yield Violation((*path, "custom_host"), "custom_host cannot be used with a virtual key")
+        if host and host not in self.hosts and not self.saved:  # which names none anyway
+            self.hosts.add(host)
+            yield Violation(host, "custom_host cannot be used with a virtual key")
         for name in node:
             if fields.is_setting(name):
                 message = f"A virtual key brings its own settings: set {name} on its integration"
@@ -193,6 +211,9 @@ class Nodes:
 
     def numbers(self, node: Mapping[str, Any], path: Path) -> Found:
         """Portkey checks no weights, and leaves a call unanswered that none of them lets through."""
+        timeout: Any = node.get("request_timeout")
+        if self.saved and is_number(timeout) and timeout <= 0:
+            yield Violation((*path, "request_timeout"), "Number must be greater than 0")
         weight: Any = node.get("weight")
         if is_number(weight) and not 0 <= weight < math.inf:
             yield Violation((*path, "weight"), "Number must be greater than or equal to 0")
@@ -226,6 +247,7 @@ class Nodes:
         )
         yield from listed(retry, "on_status_codes", path, "number")
         if self.saved:
+            yield from outside(retry, "attempts", path, 0)
             yield from unknown(retry, path, fields.RETRY)
 
     def cache(self, cache: Mapping[str, Any], path: Path) -> Found:
@@ -234,6 +256,7 @@ class Nodes:
             yield Violation((*path, "mode"), f"Invalid 'cache.mode' value. Must be one of: {modes}")
         yield from members(cache, path, max_age="number")
         if self.saved:
+            yield from outside(cache, "max_age", path, *fields.MAX_AGE)
             yield from unknown(cache, path, fields.CACHE)
 
     def is_enough(self, node: Mapping[str, Any]) -> bool:
@@ -250,8 +273,7 @@ class Nodes:
 
     def strictly(self, node: Mapping[str, Any], path: Path) -> Found:
         """The rules of saved configs: no slip is overlooked, no secret kept, nobody led elsewhere."""
-        if "targets" in node and "strategy" not in node:
-            yield Violation((*path, "strategy"), NO_STRATEGY)
+        yield from self.callees(node, path)
         named = None if node.get("virtual_key") or slug_of_model(node) else node.get("provider")
         if isinstance(named, str) and named in PROVIDERS:
             yield Violation((*path, "provider"), f"No call can succeed without a key: {CREDENTIAL}")
@@ -263,3 +285,21 @@ class Nodes:
                 yield Violation((*path, name), NO_HOST)
             elif name not in fields.NODE and name not in fields.UNBUILT:
                 yield Violation((*path, name), f"There is no member '{name}' here.")
+
+    def callees(self, node: Mapping[str, Any], path: Path) -> Found:
+        """What of whom a node says to call has no effect, or not the one that is written."""
+        if "strategy" in node and "targets" in node:
+            for name in ("provider", "virtual_key"):
+                if node.get(name):
+                    yield Violation((*path, name), NOT_ASKED)
+        elif "targets" in node:
+            yield Violation((*path, "strategy"), NO_STRATEGY)
+        elif "strategy" in node and self.is_enough(node):
+            yield Violation((*path, "targets"), NO_TARGETS)
+        elif path and self.is_enough(node) and not names_somebody(node):
+            yield Violation(path, NOBODY)
+        named, slug = node.get("provider"), node.get("virtual_key")
+        if isinstance(named, str) and named.startswith("@") and "/" in named:
+            yield Violation((*path, "provider"), NO_SLUG)
+        if isinstance(slug, str) and "/" in slug:
+            yield Violation((*path, "virtual_key"), NO_SLUG)

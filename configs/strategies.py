@@ -6,12 +6,15 @@ from typing import Any
 from configs import fields
 from configs.conditions import OPERATORS, js_text
 from configs.patterns import pattern
-from configs.violations import Found, Missing, Path, Violation, is_number, listed, members, unknown
+from configs.violations import Found, Missing, Path, Violation, is_number, kind, listed, members, unknown
 
 MOST_SLOW = 10  # patterns that the quick engine cannot read
 MOST_INSTRUCTIONS = 50_000  # of the quick engine, for all patterns of a config
 SHORTEST_COOLDOWN = 30_000  # ms
 LONGEST_TTL = 365 * 86_400  # seconds
+FIRST_ALONE = "`single` calls the first target and no other: choose another mode, or leave these out"
+ONE_MEMBER = "Conditions look at one member, and no further: say `{}`"
+NO_COMPARISON = "A list is no comparison: is it `$in`?"
 ASKED_ABOUT = ("metadata.", "params.")
 STICKY_FIELDS = ("metadata.", "params.", "headers.")
 
@@ -38,6 +41,8 @@ class Strategies:
             yield from self.breaker(strategy["cb_config"], (*path, "cb_config"))
         if self.saved:
             yield from unknown(strategy, path, fields.STRATEGY)
+            if mode == "single" and len(targets) > 1:
+                yield Violation((*path[:-1], "targets", 1), FIRST_ALONE)
             if mode == "conditional":
                 yield from self.routes(strategy, targets, path)
 
@@ -81,10 +86,12 @@ class Strategies:
                     if isinstance(each, Mapping):
                         yield from self.query(each, (*below, index))
                 continue
-            if self.saved and name != "url.pathname" and not name.startswith(ASKED_ABOUT):
-                yield Violation(below, "Conditions ask about `metadata.…`, `params.…` or `url.pathname`")
+            if self.saved:
+                yield from asked_about(name, below)
             if isinstance(value, Mapping):
                 yield from self.operators(value, below)
+            elif self.saved and isinstance(value, list):
+                yield Violation(below, NO_COMPARISON)
 
     def operators(self, asked: Mapping[str, Any], path: Path) -> Found:
         for operator, operand in asked.items():
@@ -93,6 +100,8 @@ class Strategies:
             elif operator not in OPERATORS and self.saved:
                 known = ", ".join(OPERATORS)
                 yield Violation((*path, operator), f"Unsupported operator. Must be one of: {known}")
+            elif operator in ("$in", "$nin") and self.saved and not isinstance(operand, list):
+                yield kind((*path, operator), "array", operand)
 
     def pattern(self, text: str, path: Path) -> Found:
         if self.instructions > MOST_INSTRUCTIONS:  # before one more of them is made
@@ -133,3 +142,13 @@ class Strategies:
         if cooldown is Missing or (is_number(cooldown) and not cooldown >= SHORTEST_COOLDOWN):
             message = f"Number must be greater than or equal to {SHORTEST_COOLDOWN}"
             yield Violation((*path, "cooldown_interval"), message)
+
+
+def asked_about(name: str, path: Path) -> Found:
+    """That a condition asks about what there is not, or about more than is looked at."""
+    if name == "url.pathname":
+        return
+    if not name.startswith(ASKED_ABOUT):
+        yield Violation(path, "Conditions ask about `metadata.…`, `params.…` or `url.pathname`")
+    elif name.count(".") > 1:
+        yield Violation(path, ONE_MEMBER.format(".".join(name.split(".", 2)[:2])))

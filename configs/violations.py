@@ -104,5 +104,14 @@ def unknown(value: Mapping[str, Any], path: Path, known: Iterable[str]) -> Found
             yield Violation((*path, name), f"There is no member '{name}' here.")
 
 
+def outside(value: Mapping[str, Any], name: str, path: Path, least: int, most: int | None = None) -> Found:
+    """That a number is below the least or above the most that it may be."""
+    number: Any = value.get(name)
+    if is_number(number) and number < least:
+        yield Violation((*path, name), f"Number must be greater than or equal to {least}")
+    elif is_number(number) and most is not None and number > most:
+        yield Violation((*path, name), f"Number must be less than or equal to {most}")
+
+
 def is_number(value: object) -> bool:
     return KINDS["number"](value)

@@ -395,7 +395,7 @@ CONDITIONS = dict(
         ),
         *routes("an address", only({"url.pathname": {"$regex": "/chat/completions$"}}), ({}, *YES)),
         *routes("another address", only({"url.pathname": {"$eq": "/v1/embeddings"}}), ({}, *NO)),
-        *routes("a list that is none", only({"params.model": {"$nin": ["a"], "$in": "a"}}), ({}, *NO)),
+        *routes("one of none", only({"params.model": {"$nin": ["a"], "$in": []}}), ({}, *NO)),
     )
 )
 

@@ -12,6 +12,7 @@ from configs.compiling import compiled
 from configs.conditions import Facts
 from configs.creation import create_config
 from configs.drawing import Box, Marks, drawn
+from configs.dry_call import Call
 from configs.written import Array, Object, written
 from keys.models import Workspace
 from tests.test_configs_admin import admin, page, shown, tried  # noqa: F401 - fixtures
@@ -147,7 +148,7 @@ def test_of_very_many_conditions_the_first_and_the_one_that_decided_are_told() -
     conditions = [{"query": {"metadata.n": f"{number}"}, "then": "t"} for number in range(300)]
     strategy = {"mode": "conditional", "conditions": conditions}
     tree = compiled(json.dumps({"strategy": strategy, "targets": [{**ONE, "name": "t"}]}))
-    (step,) = dry_run.run(tree, Facts({"n": "250"}, {}, "/v1")).steps
+    (step,) = dry_run.run(tree, Call(Facts({"n": "250"}, {}, "/v1"))).steps
     assert [check.holds for check in step.checks] == [False] * dry_run.SHOWN + [True]
     assert step.checks[-1].number == 251
     assert step.checks[-1].words == 'metadata.n is "250"'
@@ -156,7 +157,7 @@ def test_of_very_many_conditions_the_first_and_the_one_that_decided_are_told() -
 
 def test_a_dry_run_marks_what_is_drawn_of_a_large_tree() -> None:
     tree = compiled(json.dumps(wide(40, 20)))
-    run = dry_run.run(tree, Facts({}, {}, "/v1"))
+    run = dry_run.run(tree, Call(Facts({}, {}, "/v1")))
     box = drawn(tree, Marks(run.shares))
     assert [each.chance for each in box.below] == ["2.5 %"] * 40
 

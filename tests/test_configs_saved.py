@@ -300,6 +300,45 @@ def test_a_text_that_is_no_config_any_more_says_so_and_breaks_nothing(config: Co
     assert found.problem == "path: retry,attempts, message: Expected number, received string"
 
 
+EARLIER = [  # what could be saved under other rules, and whom it calls
+    (
+        {"strategy": {"mode": "fallback"}, "targets": [{"provider": "@openai/gpt-4o"}, ONE]},
+        ("openai/gpt-4o", "openai"),
+    ),
+    ({"virtual_key": "openai/gpt-4o"}, ("openai/gpt-4o",)),
+    ({"strategy": {"mode": "single"}, "targets": [ONE, ONE], "provider": "@azure"}, ("openai",)),
+    ({**ONE, "retry": {"attempts": -1}, "request_timeout": 0}, ("openai",)),
+    ({**ONE, "cache": {"mode": "simple", "max_age": 1}}, ("openai",)),
+    ({"strategy": {"mode": "fallback"}, "targets": [ONE, {"retry": {"attempts": 1}}]}, ("openai",)),
+    (
+        {
+            "strategy": {
+                "mode": "conditional",
+                "conditions": [{"query": {"params.a.b": {"$in": "x"}, "metadata.a": []}, "then": "a"}],
+                "default": "a",
+            },
+            "targets": [{**ONE, "name": "a"}],
+        },
+        ("openai",),
+    ),
+]
+
+
+@pytest.mark.parametrize("spaces", ["", " " * 20_000])
+@pytest.mark.parametrize(("told", "slugs"), EARLIER)
+def test_what_can_be_saved_no_longer_goes_on_as_it_was(
+    told: object, slugs: tuple[str, ...], spaces: str, config: Config
+) -> None:
+    with pytest.raises(Invalid):
+        change_config(config, text=text(told))
+    Config.objects.update(text=text(told) + spaces)
+    found = saved.find(str(config.workspace_id), config.slug)
+    assert found is not None
+    assert (found.violations, found.tree.slugs) == ((), slugs)
+    change_config(config, name="Renamed")
+    assert saved.find(str(config.workspace_id), config.slug) is not None
+
+
 FLOODED = """
 from gevent import monkey
 monkey.patch_all()

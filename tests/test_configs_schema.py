@@ -9,6 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from cache import ages
 from configs import compiling, fields, patterns, schema, strategies
 from configs.compiling import Invalid, Legacy, NotJSON, compiled, targets_of
 from configs.conditions import OPERATORS
@@ -415,7 +416,8 @@ def nested(levels: int) -> dict[str, Any]:
 def test_sixteen_levels_are_followed_and_seventeen_refused():
     (leaf,) = targets_of(tree(nested(16)).root)
     assert leaf.path == "config" + ".targets[0]" * 16
-    assert wrong(nested(17)) == ["path: , message: Targets may be nested 16 levels deep."]
+    place = ",".join(["targets,0"] * 17)
+    assert wrong(nested(17)) == [f"path: {place}, message: Targets may be nested 16 levels deep."]
     assert len(wrong(nested(300))) == 1
 
 
@@ -430,10 +432,11 @@ def test_what_is_nested_beyond_reason_is_refused_but_in_parameters(member):
 
 def test_a_thousand_targets_are_followed_and_one_more_refused():
     assert tree(strategy("fallback", *[LEAF] * 1_000)).leaves == 1_000
-    refusal = ["path: , message: A config may have 1000 targets."]
-    assert wrong(strategy("fallback", *[LEAF] * 1_001)) == refusal
+    refusal = "path: {}, message: A config may have 1000 targets."
+    assert wrong(strategy("fallback", *[LEAF] * 1_001)) == [refusal.format("targets,1000")]
+    assert wrong(strategy("fallback", *[LEAF] * 3_000)) == [refusal.format("targets,1000")]
     spread = [strategy("fallback", *[LEAF] * 100)] * 10  # with the strategies between them
-    assert wrong(strategy("fallback", *spread)) == refusal
+    assert wrong(strategy("fallback", *spread)) == [refusal.format("targets,9,targets,90")]
 
 
 def test_parameters_that_are_inherited_by_many_are_bounded():
@@ -572,9 +575,69 @@ SETTING = "A saved config keeps no credentials and no settings: " + schema.CREDE
         ({**SAFE, "api_key": "sk-a"}, f"path: api_key, message: {SETTING}"),
         ({"targets": [SAFE], "retry": {"attempts": 1}}, f"path: strategy, message: {schema.NO_STRATEGY}"),
         (
-            strategy("single", SAFE, {"targets": [SAFE], "retry": {"attempts": 1}}),
+            strategy("fallback", SAFE, {"targets": [SAFE], "retry": {"attempts": 1}}),
             f"path: targets,1,strategy, message: {schema.NO_STRATEGY}",
         ),
+        *(
+            (strategy("fallback", SAFE, nobody), f"path: targets,1, message: {schema.NOBODY}")
+            for nobody in (
+                {"retry": {"attempts": 1}},
+                {"virtual_key": ""},
+                {"passthrough": False},
+                {"default_params": {"model": "@openai/gpt-5"}},
+                {"override_params": {"model": "gpt-5"}, "cache": {"mode": "simple"}},
+            )
+        ),
+        (
+            {**SAFE, "strategy": {"mode": "fallback"}},
+            f"path: targets, message: {schema.NO_TARGETS}",
+        ),
+        ({**strategy("single", SAFE), **SAFE}, f"path: provider, message: {schema.NOT_ASKED}"),
+        (
+            strategy("single", {**strategy("single", SAFE), "virtual_key": "openai"}),
+            f"path: targets,0,virtual_key, message: {schema.NOT_ASKED}",
+        ),
+        (strategy("single", SAFE, SAFE), f"path: targets,1, message: {strategies.FIRST_ALONE}"),
+        (
+            {**SAFE, "retry": {"attempts": -1}},
+            "path: retry,attempts, message: Number must be greater than or equal to 0",
+        ),
+        *(
+            (
+                {**SAFE, "request_timeout": number},
+                "path: request_timeout, message: Number must be greater than 0",
+            )
+            for number in (0, -0.5)
+        ),
+        (
+            {**SAFE, "cache": {"mode": "simple", "max_age": 59}},
+            "path: cache,max_age, message: Number must be greater than or equal to 60",
+        ),
+        (
+            {**SAFE, "cache": {"mode": "simple", "max_age": 7_776_001}},
+            "path: cache,max_age, message: Number must be less than or equal to 7776000",
+        ),
+        *(
+            (
+                conditional(conditions=[{"query": {"params.a": {operator: "x"}}, "then": "a"}]),
+                f"path: strategy,conditions,0,query,params.a,{operator}, "
+                "message: Expected array, received string",
+            )
+            for operator in ("$in", "$nin")
+        ),
+        (
+            conditional(conditions=[{"query": {"params.a": ["x"]}, "then": "a"}]),
+            f"path: strategy,conditions,0,query,params.a, message: {strategies.NO_COMPARISON}",
+        ),
+        *(
+            (
+                conditional(conditions=[{"query": {f"{told}.b": 1}, "then": "a"}]),
+                f"path: strategy,conditions,0,query,{told}.b, message: {strategies.ONE_MEMBER.format(told)}",
+            )
+            for told in ("params.a", "metadata.a")
+        ),
+        ({"provider": "@openai/gpt-4o"}, f"path: provider, message: {schema.NO_SLUG}"),
+        ({"virtual_key": "openai/gpt-4o"}, f"path: virtual_key, message: {schema.NO_SLUG}"),
         ({"provider": "openai", "retry": {"attempts": 1}}, f"path: provider, message: {KEYLESS}"),
         (
             strategy("single", {"provider": "openai", "passthrough": True}),
@@ -613,7 +676,7 @@ def test_a_saved_config_keeps_to_stricter_rules(config, violation):
      "vertex_service_account_json", "workers_ai_account_id", "anthropic_beta", "resource_name"],
 )  # fmt: skip
 def test_no_secret_and_no_setting_is_kept_in_a_saved_config(name):
-    config = strategy("fallback", SAFE, {"retry": {"attempts": 1}, name: "sk-a-secret"})
+    config = strategy("fallback", SAFE, {"passthrough": True, name: "sk-a-secret"})
     (told,) = wrong(config, saved=True)
     assert told.startswith("path: targets,1,")
     assert told.endswith(SETTING)
@@ -628,7 +691,6 @@ def test_no_secret_and_no_setting_is_kept_in_a_saved_config(name):
         {"provider": "openai", "virtual_key": "openai"},
         {"override_params": {"model": "@openai/gpt-4o-mini"}},
         {"passthrough": True},
-        {"retry": {"attempts": 1}},
     ],
 )
 @pytest.mark.parametrize("spelling", ["custom_host", "customHost"])
@@ -646,11 +708,11 @@ def test_no_host_is_named_beside_a_virtual_key_nor_above_it(key):
     message = "custom_host cannot be used with a virtual key"
     host = {"custom_host": "https://llm.example.com/v1"}
     assert wrong({**key, **host}) == [f"path: custom_host, message: {message}"]
-    assert wrong({**strategy("fallback", LEAF, key), **host}) == [
-        f"path: targets,1,custom_host, message: {message}"
+    assert wrong({**strategy("fallback", LEAF, *[key] * 60), **host}) == [
+        f"path: custom_host, message: {message}"
     ]
-    far = {**strategy("fallback", strategy("single", key)), "customHost": host["custom_host"]}
-    assert wrong(far) == [f"path: targets,0,targets,0,custom_host, message: {message}"]
+    far = strategy("fallback", {**strategy("single", key), "customHost": host["custom_host"]})
+    assert wrong(far) == [f"path: targets,0,custom_host, message: {message}"]
     assert wrong({**strategy("fallback", {**LEAF, **host}, key)}) == []
 
 
@@ -780,6 +842,29 @@ def test_a_config_of_settings_alone_asks_whom_the_request_names():
     assert isinstance(found.root, Target)
     assert found.root.asked
     assert found.bare
+
+
+def test_all_that_follows_the_at_sign_is_the_slug():
+    assert tree({"provider": "@openai/gpt-4o"}).slugs == ("openai/gpt-4o",)
+    assert tree({"override_params": {"model": "@openai/a/b"}}).slugs == ("openai",)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"retry": {"attempts": 1}},
+        {"default_params": {"model": "@openai/gpt-5"}, "retry": {"attempts": 1}},
+        {**SAFE, "retry": {"attempts": 0}, "request_timeout": 1, "cache": {"mode": "simple", "max_age": 60}},
+        strategy("fallback", SAFE, {"passthrough": True}, {"override_params": {"model": "@openai/gpt-5"}}),
+        strategy("single", strategy("fallback", SAFE, {"virtual_key": "openai"})),
+    ],
+)
+def test_what_has_an_effect_is_no_fault_of_a_saved_config(config):
+    assert wrong(config, saved=True) == []
+
+
+def test_the_bounds_of_an_answers_age_are_those_of_the_cache():
+    assert fields.MAX_AGE == (ages.LEAST, ages.MOST)
 
 
 def test_targets_without_a_strategy_are_a_target_that_names_nobody():
