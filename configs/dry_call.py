@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from typing import Any
-from urllib.parse import parse_qs
 
 from configs import hints
 from configs.compiling import targets_of
@@ -18,13 +17,13 @@ from configs.conditions import Facts
 from configs.parameters import NOT_A_MODEL, laid_over
 from configs.patterns import speakable
 from configs.tree import Target, Tree
+from keys import slugs
 from providers.catalog import PROVIDERS
 from providers.errors import NotSupported
 
 PASSTHROUGH = "proxy"
 FNS = {"/v1/chat/completions": "chatComplete", "/v1/completions": "complete", "/v1/embeddings": "embed"}
 OWN_OF_PROVIDERS = ("/v1/files", "/v1/batches", "/v1/fine_tuning")
-NOT_SLUGS = ("@cf/", "@hf/")  # names of models
 SLASHES = re.compile(r"/{2,}")
 AGAIN = re.compile(r"^(?:/v1/(?:v1|proxy)(?=/))+")
 TOLD_AT_MOST = 5  # slugs, as in the answer to a call
@@ -102,7 +101,7 @@ class Call:
     @cached_property
     def slug(self) -> str:
         """The virtual key that the request names; "" for none."""
-        return split(self.model)[0] or in_query(self.query)[0]
+        return slugs.split(self.model)[0] or in_query(self.query)[0]
 
     def misses(self, slug: str) -> bool:
         """Whether it is known that there is no such virtual key."""
@@ -111,7 +110,7 @@ class Call:
     def asked(self, target: Target) -> Asked:
         """What it comes to at a target."""
         slug = self.slug if target.asked else target.virtual_key
-        model = split(self.told_model(target))[1]
+        model = slugs.split(self.told_model(target))[1]
         return Asked(slug, model, self.fault(target, slug, model))
 
     def told_model(self, target: Target) -> str:
@@ -122,7 +121,7 @@ class Call:
         if isinstance(told, str):
             return told
         # One that is dropped goes out all the same where it has a place of its own.
-        is_lost = self.fn == PASSTHROUGH and "model" in given and not split(self.model)[0]
+        is_lost = self.fn == PASSTHROUGH and "model" in given and not slugs.split(self.model)[0]
         return "" if is_lost else self.model
 
     def fault(self, target: Target, slug: str, model: str) -> Fault | None:
@@ -194,9 +193,9 @@ def gives_model(tree: Tree) -> bool:
     return any("model" in each.override or "model" in each.default for each in settings)
 
 
-def not_valid(slugs: Iterable[str]) -> str:
+def not_valid(missing: Iterable[str]) -> str:
     """What a call is told of virtual keys there are none of; "" if it is none."""
-    shown = ", ".join(map(hints.slug, islice(slugs, TOLD_AT_MOST)))
+    shown = ", ".join(map(hints.slug, islice(missing, TOLD_AT_MOST)))
     return speakable(NOT_VALID.format(shown)) if shown else ""
 
 
@@ -205,15 +204,7 @@ def only_model(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {"model": parameters["model"]} if "model" in parameters else {}
 
 
-def split(model: str) -> tuple[str, str]:
-    """`@slug/model` → its two parts; a name without a slug is a model whole."""
-    if not model.startswith("@") or model.startswith(NOT_SLUGS):
-        return "", model
-    slug, slash, name = model[1:].partition("/")
-    return slug, name if slash else model
-
-
 def in_query(query: str) -> tuple[str, str]:
     """The parts of `?model=@slug/model`; the model is "" where a second slug stands before it."""
-    slug, model = split(parse_qs(query).get("model", [""])[0])
-    return slug, "" if split(model)[0] else model
+    slug, model = slugs.in_query(query)
+    return slug, "" if slugs.split(model)[0] else model

@@ -13,10 +13,11 @@ from urllib.parse import unquote
 from rest_framework.exceptions import ParseError
 
 from configs.parameters import NOT_A_MODEL
+from keys import slugs
 from providers.json_text import dumps, loads
 from providers.types import JSON
 from providers.values import made_often
-from proxy import body, paths, slugs
+from proxy import body, paths
 from proxy import form as forms
 from proxy.errors import InvalidRequest
 from proxy.form import Form

@@ -9,8 +9,9 @@ from dataclasses import replace
 
 from configs.parameters import laid_over
 from configs.tree import NO_SETTINGS, Settings
+from keys import slugs
 from providers.json_text import dumps, loads
-from proxy import apart, body, form, slugs
+from proxy import apart, body, form
 from proxy.call import PASSTHROUGH, Call, kind_of
 from proxy.errors import InvalidRequest
 from proxy.form import Form

@@ -12,9 +12,8 @@ from urllib.parse import quote, unquote, unquote_plus, unquote_to_bytes
 
 from django.utils.encoding import repercent_broken_unicode
 
-from keys import tokens
+from keys import slugs, tokens
 from keys.management.view import RESERVED
-from proxy import slugs
 from proxy.errors import InvalidRequest
 
 SLASHES = re.compile(r"/{2,}")

@@ -13,7 +13,7 @@ from itertools import islice
 from configs import hints
 from configs.parameters import NOT_A_MODEL
 from configs.tree import CacheRule, Retry, Target
-from keys import virtual_keys
+from keys import slugs, virtual_keys
 from keys.authentication import client_credential
 from keys.callers import Caller
 from keys.virtual_keys import HeldKey
@@ -21,7 +21,7 @@ from providers.catalog import PROVIDERS
 from providers.errors import NotSupported, Unrenderable
 from providers.types import Credential, Provider
 from providers.values import made_often
-from proxy import addresses, params, paths, slugs
+from proxy import addresses, params, paths
 from proxy.call import MODELS, PASSTHROUGH, Call, Headers
 from proxy.errors import InvalidRequest
 
