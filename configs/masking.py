@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from typing import Any, TypeAlias
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from configs import fields, hints
 from configs.written import Array, Object, written
@@ -103,7 +103,7 @@ def slug(value: Any) -> Any:
 
 
 def host(value: Any) -> Any:
-    """Scheme and host of an address; what else is in it may be a secret."""
+    """An address without who is named in it, its query, and what of its path may be a secret."""
     try:
         told = urlsplit(value if isinstance(value, str) else "")
     except ValueError:
@@ -111,14 +111,20 @@ def host(value: Any) -> Any:
     where = told.netloc.rpartition("@")[2]
     if not told.scheme or not HOST.fullmatch(where):
         return hidden(value)
-    return f"{told.scheme}://{where}{'/' + HIDDEN if has_more(told) else ''}"
-
-
-def has_more(told: SplitResult) -> bool:
-    return "@" in told.netloc or told.path not in ("", "/") or bool(told.query or told.fragment)
+    path = "/".join(map(hints.slug, told.path.split("/")))
+    return f"{told.scheme}://{where}{path}{'?' + HIDDEN if told.query or told.fragment else ''}"
 
 
 # Parameters and conditions.
+
+
+def asked(value: Any) -> Any:
+    """A condition. It says itself what it asks about; what looks like a key may be one in a wrong place."""
+    if isinstance(value, list):
+        return Array(map(asked, value))
+    if isinstance(value, Mapping):
+        return Object((plain(name), asked(inner)) for name, inner in value.items())
+    return plain(value)
 
 
 def parameters(value: Any) -> Any:
@@ -175,7 +181,7 @@ def node(value: Any) -> Any:
 
 STRATEGY = known(
     fields.STRATEGY,
-    conditions=parameters,
+    conditions=asked,
     sticky=partial(shown, members=known(fields.STICKY)),
     cb_config=partial(shown, members=known(fields.BREAKER)),
 )

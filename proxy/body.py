@@ -94,9 +94,11 @@ def glanced(raw: bytes | bytearray, kind: str) -> JSON | None:
 
 
 def may_be_json(raw: bytes | bytearray, kind: str) -> bool:
-    """Whether another may read a JSON object in a body in which `glanced` finds none."""
+    """Whether another may read an object in a body in which `glanced` finds none; in a list nobody does."""
     start = bytes(raw[:LOOKED_AT])
     text = start.decode(detect_encoding(start), "replace").lstrip("\ufeff \t\r\n")
+    if text[:1] == "[":
+        return False
     return is_json(kind) or text[:1] == "{" or (not text and len(raw) > LOOKED_AT)
 
 

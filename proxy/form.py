@@ -138,7 +138,9 @@ class Reading:
             self.start = at
         self.begun, self.is_closed = after + 2, is_last
         is_first = self.start == at
-        if (is_first and at > 2) or (is_last and self.raw[after + 2 : after + 5] not in (b"", LINE_END)):
+        # A line end before the first boundary is nothing to anybody, nor are two behind the last.
+        behind = bytes(self.raw[after + 2 : after + 7]) if is_last else b""
+        if (is_first and at > 2) or behind not in (b"", LINE_END, LINE_END * 2):
             self.doubt(SURROUNDED)
 
     def part(self, begin: int, end: int) -> None:

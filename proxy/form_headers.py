@@ -18,8 +18,11 @@ TITLE = re.compile(TOKEN + b"++")
 PARAMETER = re.compile(
     rb"[ \t]*+;[ \t]*+(?:(" + TOKEN + rb'++)[ \t]*+=[ \t]*+(?:"((?:[^"\\]|\\.)*+)"|([^\s"\\<>()\[\],;]++)))?'
 )
+# At the very end a backslash before the quote is part of the text: of a path on Windows, in Shift-JIS.
+LAST = re.compile(rb"[ \t]*+;[ \t]*+(" + TOKEN + rb'++)[ \t]*+=[ \t]*+"([^"]*+)"()\Z')
 BOUNDARY = re.compile(rb"(?! )[!#-\[\]-~ ]{1,70}(?<! )")
 CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+TITLED = re.compile(rb"(?:^|[\r\n])[ \t]*+content-disposition", re.IGNORECASE)  # also in a folded line
 NAMING = re.compile(rb"\bname[*0-9 \t]*=", re.IGNORECASE)
 ORNAMENT = re.compile(rb"[^a-z0-9_-]+")
 AS_IT_IS = (b"", b"7bit", b"8bit", b"binary")  # encodings that change nothing
@@ -51,7 +54,7 @@ def boundary(content_type: str) -> bytes:
 def name(headers: bytes) -> bytes:
     """The name of a part by its headers, which each must have. Raises Unclear, also for a model in doubt."""
     told = fields(headers)
-    if DISPOSITION not in told or headers.lower().count(DISPOSITION) > 1:
+    if DISPOSITION not in told or len(TITLED.findall(headers)) > 1:
         raise Unclear(UNREADABLE)
     disposition = told[DISPOSITION]
     kind, found = parameters(disposition)
@@ -95,7 +98,7 @@ def parameters(text: bytes) -> tuple[bytes, dict[bytes, bytes]]:
     for _ in range(MOST_PARAMETERS):
         if at == len(text):
             return word.strip(BLANK).lower(), found
-        each = PARAMETER.match(text, at)
+        each = LAST.match(text, at) or PARAMETER.match(text, at)
         if each is None:
             break
         at = each.end()

@@ -4,42 +4,52 @@ It is taken out of the bytes as they arrive, before anything reads, keeps or pas
 a placeholder for a server that wants no key ("none", "EMPTY") and stands in ordinary text: it is left there.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from urllib.parse import quote
 
 from keys import tokens
 from providers.json_text import dumps
+
+HIDDEN = "*****"
 
 
 def is_secret(secret: str) -> bool:
     return len(secret) >= tokens.SHOWN_FROM
 
 
-@lru_cache(maxsize=1024)
 def spellings(secret: str) -> tuple[str, ...]:
-    """The secret, as it is and as those may write it who echo it in JSON or in a URL; () if it is none.
+    """The secret, as it is and as those write it who echo it in JSON or in a URL; () if it is none.
 
-    Nearly all have one spelling. PHP escapes `/`, .NET `+`, Gson `=`.
+    Nearly all have one spelling.
     """
     if not is_secret(secret):
         return ()
-    escaped = dumps(secret)[1:-1].decode()
-    several = (secret, escaped, quote(secret, safe=""), quote(secret))
-    others = (escaped.replace("/", "\\/"), escaped.replace("+", "\\u002B"), escaped.replace("=", "\\u003d"))
-    return tuple(dict.fromkeys((*several, *others)))
+    if secret.isascii() and secret.replace("-", "").replace("_", "").isalnum():
+        return (secret,)
+    in_json = dumps(secret)[1:-1].decode()
+    by_php, by_dotnet, by_gson = (
+        in_json.replace(sign, escaped) for sign, escaped in (("/", "\\/"), ("+", "\\u002B"), ("=", "\\u003d"))
+    )
+    return tuple(
+        dict.fromkeys((secret, in_json, by_php, by_dotnet, by_gson, quote(secret), quote(secret, safe="")))
+    )
 
 
-def masked(arriving: Iterator[bytes], secrets: Iterable[str]) -> Iterator[bytes]:
+def masked(arriving: Iterator[bytes], secrets: Sequence[str]) -> Iterator[bytes]:
     """The same bytes without any of these."""
     for secret in secrets:
         arriving = chunks(arriving, secret)
     return arriving
 
 
+def hint(spelled: str) -> str:
+    """What is shown in a secret's place: no piece of an escape, which would break the JSON around it."""
+    return HIDDEN if "\\" in spelled or "%" in spelled else tokens.hint(spelled)
+
+
 def chunks(arriving: Iterable[bytes], secret: str) -> Iterator[bytes]:
     """The same bytes with the secret masked, also where it was cut between two. A pause (b"") stays one."""
-    hidden, mask = secret.encode(), tokens.hint(secret).encode()
+    hidden, mask = secret.encode(), hint(secret).encode()
     held = b""
     for chunk in arriving:
         if not chunk:
@@ -68,9 +78,9 @@ def headers(answered: Mapping[str, str], secret: str) -> dict[str, str]:
     named = secret.lower()
     if named not in "\n".join((*answered, *answered.values())).lower():  # as nearly always
         return dict(answered)
-    hint = tokens.hint(secret)
-    return {name: value.replace(secret, hint) for name, value in answered.items() if named not in name}
+    shown = hint(secret)
+    return {name: value.replace(secret, shown) for name, value in answered.items() if named not in name}
 
 
 def text(said: str, secret: str) -> str:
-    return said.replace(secret, tokens.hint(secret))
+    return said.replace(secret, hint(secret))

@@ -24,42 +24,47 @@ TAKE_MODELS = ("/audio/", "/images/", "/videos")  # paths to which a form goes t
 DROPPED_HERE = 32 * 1024  # bytes of a body: a path with `*` is looked for in every element of a list
 
 
+class Unchangeable(InvalidRequest):
+    """The body cannot be changed as a target's settings order; another target may take it as it is."""
+
+
 def applied(call: Call, settings: Settings) -> Call:
-    """The call as it goes to a target with these settings. Raises InvalidRequest."""
+    """The call as it goes to a target with these settings. Raises Unchangeable."""
     if settings is NO_SETTINGS:  # as of nearly every call without a config
         return call
     strict = call.strict and settings.strict is not False
-    if settings.changes_body and call.form:
-        call = with_model(call, call.form, settings)
-    elif settings.changes_body and not call.is_object:
-        check_other(call)
-    if not settings.changes_body or not call.is_object:
+    if not settings.changes_body:
         return call if strict == call.strict else replace(call, strict=strict)
+    if call.form is not None:
+        return replace(modelled(call, call.form, settings), strict=strict)
+    if not call.is_object:
+        refuse_unread(call)
+        return replace(call, strict=strict)
     if call.fn != PASSTHROUGH and (model := only_model(settings)):
         return replace(call, model=model, strict=strict)  # the body's bytes can stay
     return changed(call, settings, strict=strict)
 
 
-def with_model(call: Call, came: Form, settings: Settings) -> Call:
-    """A form with the model that the settings order, or give where it names none. Raises InvalidRequest."""
+def modelled(call: Call, came: Form, settings: Settings) -> Call:
+    """A form with the model that the settings order, or give where it names none. Raises Unchangeable."""
     model = settings.override.get("model") or (not call.model and settings.default.get("model"))
     if not isinstance(model, str) or not call.raw:
         return call
     if not (came.model or came.fault or call.path.startswith(TAKE_MODELS)):
         return call  # a file that is uploaded has none
     if is_compressed(call):
-        raise InvalidRequest(UNCLEAR.format(COMPRESSED))
+        raise Unchangeable(UNCLEAR.format(COMPRESSED))
     try:
         now, raw = form.with_model(came, call.raw, slugs.split(model)[1])
     except Unclear as unclear:
-        raise InvalidRequest(UNCLEAR.format(unclear)) from None
+        raise Unchangeable(UNCLEAR.format(unclear)) from None
     return replace(call, model=model, raw=raw, form=now)
 
 
-def check_other(call: Call) -> None:
-    """Refuse what no object was read in, though there may be one. Raises InvalidRequest."""
+def refuse_unread(call: Call) -> None:
+    """Refuse what no object was read in, though there may be one. Raises Unchangeable."""
     if call.raw and (is_compressed(call) or body.may_be_json(call.raw, kind_of(call.headers))):
-        raise InvalidRequest(UNREADABLE)
+        raise Unchangeable(UNREADABLE)
 
 
 def is_compressed(call: Call) -> bool:

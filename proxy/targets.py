@@ -25,6 +25,7 @@ from proxy import addresses, params, paths
 from proxy.call import MODELS, PASSTHROUGH, Call, Headers
 from proxy.errors import InvalidRequest
 
+LONGEST_SECRET = 8 * 1024  # characters of a client's own credential: it is looked for in every answer
 TOLD_AT_MOST = 5  # unknown slugs, each of which costs a look into the database
 
 
@@ -135,6 +136,8 @@ def brought(target: Target, call: Call, model: str) -> Leaf:
 def by_client(
     target: Target, call: Call, model: str, provider: Provider, secret: str, settings: Mapping[str, str]
 ) -> Leaf:
+    if len(secret) > LONGEST_SECRET:
+        raise InvalidRequest(f"A key for {provider.slug} has at most {LONGEST_SECRET} characters.")
     host = custom_host(call.headers.get("x-portkey-custom-host", "") or target.settings.custom_host)
     return made(target, call, model, provider, Credential(secret, settings, host))
 

@@ -5,27 +5,26 @@ sent and how it is read exchange's.
 """
 
 import time
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from django.conf import settings
 
 from configs import breaker
 from configs.tree import Target
-from keys import virtual_keys
-from keys.errors import DirectoryAway
-from keys.virtual_keys import HeldKey
 from providers.errors import ProviderError, Unrenderable
 from providers.types import Problem
 from proxy import errors, exchange, passthrough, retrying
 from proxy.call import PASSTHROUGH
+from proxy.held_now import after_waiting, with_other_credential
 from proxy.outcome import Outcome
+from proxy.params import Unchangeable
 from proxy.plan import Plan
 from proxy.record import OTHER_SECRET, RETRIED, Record
 from proxy.retrying import Patience
-from proxy.targets import Leaf, unknown
+from proxy.targets import Leaf
 
 REFUSED = (401, 403)  # how a provider answers a credential it does not accept
+WITHDRAWN = "The virtual key {} was taken away or moved while the call waited to ask again."
 MOST_ATTEMPTS = 100  # of one call: a config is no means to flood a provider
 
 
@@ -36,7 +35,7 @@ def served(target: Target, plan: Plan, record: Record) -> Outcome:
     except ProviderError as error:
         return unserved(target, error, record)
     except errors.InvalidRequest as error:
-        if plan.tree.leaves == 1 or not target.asked:
+        if plan.tree.leaves == 1 or not (target.asked or isinstance(error, Unchangeable)):
             raise
         return unserved(target, Unrenderable(str(error.detail)), record)  # another may still serve
     outcome, record.retry_count = persistently(leaf, record) if leaf.retry else (once(leaf, record), 0)
@@ -84,29 +83,14 @@ def persistently(leaf: Leaf, record: Record) -> tuple[Outcome, int]:
     return outcome, patience.count
 
 
-def after_waiting(leaf: Leaf) -> Leaf | None:
-    """The leaf with the credential that its key has now; None if the key is not to be used any more."""
-    if leaf.held is None:
-        return leaf
-    try:
-        now = known_now(leaf.held)
-    except DirectoryAway:
-        return leaf
-    if now is None:
-        return None
-    if now.credential == leaf.credential:
-        return leaf
-    return replace(leaf, held=now, credential=now.credential)
-
-
 def withdrawn(leaf: Leaf, record: Record, retries: int, waited: float) -> Outcome:
-    """The refusal of a virtual key that was taken away while the call waited to ask again."""
+    """What a call is told whose virtual key is not to be used any more, and was when it began to wait."""
     assert leaf.held is not None
     tried = record.tries(leaf.path, leaf.provider.slug, leaf.held, leaf.model)
     tried.retries, tried.waited_ms = retries, waited * 1000
-    problem = Problem(str(unknown(leaf.held.slug).detail), "invalid_request_error")
-    record.tells(tried, 400, problem)
-    return Outcome(400, errors.dump(errors.envelope(problem)), problem=problem, verdict="refused")
+    problem = Problem(WITHDRAWN.format(leaf.held.slug), "virtual_key_withdrawn")
+    record.tells(tried, 503, problem)
+    return Outcome(503, errors.dump(errors.envelope(problem)), problem=problem, verdict="refused")
 
 
 def over_at(record: Record) -> float:
@@ -130,33 +114,6 @@ def once(leaf: Leaf, record: Record, retries: int = 0, waited: float = 0) -> Out
 def is_refusal(outcome: Outcome) -> bool:
     """Whether the provider, and not the gateway, says that it does not accept the credential."""
     return outcome.status in REFUSED and outcome.verdict == "failed"
-
-
-def with_other_credential(leaf: Leaf) -> Leaf | None:
-    """The leaf with what its key holds beside the credential that was refused; None where there is nothing.
-
-    By what is known of the key now: the call may have waited long, and a grace been ended, a key switched off
-    or a secret replaced meanwhile. A key that leads elsewhere by now is no longer this leaf's.
-    """
-    try:
-        now = None if leaf.held is None else known_now(leaf.held)
-    except DirectoryAway:
-        return None
-    if now is None:
-        return None
-    if now.credential != leaf.credential:
-        return replace(leaf, held=now, credential=now.credential)
-    if now.previous is None or now.previous_until is None or now.previous_until <= datetime.now(UTC):
-        return None
-    return replace(leaf, held=now, credential=now.previous)
-
-
-def known_now(held: HeldKey) -> HeldKey | None:
-    """The same key as the directory has it now; None if it is not to be used. Raises DirectoryAway."""
-    now = virtual_keys.find(held.workspace_id, held.slug)
-    if now is None or (now.integration_id, now.provider) != (held.integration_id, held.provider):
-        return None
-    return now
 
 
 def attempt(leaf: Leaf, record: Record, retries: int, waited: float) -> Outcome:

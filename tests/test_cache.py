@@ -354,6 +354,7 @@ def test_a_path_that_passes_through_is_cached_where_it_has_no_effect(cached, pro
         ("/v1/responses", {"store": False, "previous_response_id": "resp_1"}),
         ("/v1/responses", {"store": False, "tools": [{"type": "mcp", "server_url": "https://mcp.example"}]}),
         ("/v1/responses", {"store": False, "tools": [{"type": "code_interpreter"}]}),
+        ("/v1/responses", {"store": False, "tools": [{"type": "shell", "environment": {"type": "c"}}]}),
         ("/v1/messages", {"tools": [{"type": "code_execution_20250522", "name": "code_execution"}]}),
         ("/v1/messages", {"container": "c"}),
         ("/v1/messages", {"mcp_servers": [{"url": "https://mcp.example"}]}),

@@ -206,6 +206,17 @@ def test_nobodys_change_is_lost_to_who_opened_the_form_before(admin: Client, con
     assert json.loads(config.text) == BROKEN
 
 
+def test_a_text_that_later_rules_refuse_stays_while_nobody_touches_it(admin: Client, config: Config) -> None:
+    text = json.dumps({"strategy": {"mode": "single"}, "targets": [ONE, ONE]}, indent=2)
+    Config.objects.update(text=text)
+    answer = admin.post(page(config), filled(admin, page(config), name="Renamed"))
+    config.refresh_from_db()
+    assert (answer.status_code, config.name, config.text, config.number) == (302, "Renamed", text, 1)
+    assert "text" in errors(
+        admin.post(page(config), filled(admin, page(config), text=text.replace("single", "x")))
+    )
+
+
 def test_a_default_is_not_archived_or_deleted_in_the_admin(admin: Client, config: Config) -> None:
     change_config(config, is_default=True)
     answer = admin.post(page(config), filled(admin, page(config), status="archived"))

@@ -193,6 +193,19 @@ def test_settings_are_laid_over_whom_the_request_names(ask, provider):
     assert json.loads(provider.calls[0].request.body)["temperature"] == 0
 
 
+@pytest.mark.parametrize(
+    "config", [{"provider": "openai", "api_key": "k" * 8_193}, {"retry": {"attempts": 0}}]
+)
+def test_a_key_of_a_clients_own_has_so_many_characters(ask, provider, config):
+    """It is looked for in every answer, and in each of its spellings."""
+    own = {"x_portkey_provider": "openai", "authorization": "Bearer " + "k" * 8_193}
+    answer = ask(config, **own)
+    assert (answer.status_code, answer.json()["message"]) == (
+        400,
+        "A key for openai has at most 8192 characters.",
+    )
+
+
 def test_a_config_that_names_somebody_is_not_led_elsewhere_by_the_request(ask, provider):
     provider.post(ANTHROPIC, json=MESSAGE)
     answer = ask(HAIKU, {"model": "@openai/gpt-4o-mini"}, x_portkey_virtual_key="openai")
@@ -492,6 +505,7 @@ USER = {"override_params": {"user": "u"}}
     ("body", "kind"),
     [
         (b"[1]", "application/x-ndjson"),
+        (b' [{"a":1}]', "application/json"),
         (b'"{"', "application/x-ndjson"),
         (b"RIFF{}", "audio/wav"),
         (b"\0" * 70_000 + b"{}", "application/octet-stream"),
@@ -521,8 +535,8 @@ NAN = b'{"model": "dear", "x": NaN}'
         ('{"model": "dear"}'.encode("utf-16-be"), "text/plain"),
         ('{"model": "dear"}'.encode("utf-16"), "text/plain"),
         (b'{"a":1}\n{"a":2}', "application/x-ndjson"),
-        (b"[1]", "application/json"),
-        (b"[1]", "application/x+json; charset=utf-8"),
+        (b"1", "application/json"),
+        (b"1", "application/x+json; charset=utf-8"),
         (b"\x1f\x8b", "Application/JSON"),
         (NAN[:-1] + b', "y": "' + b"a" * 600_000 + b'"}', "application/json"),
     ],

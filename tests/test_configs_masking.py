@@ -129,7 +129,15 @@ def test_what_a_config_says_stays() -> None:
 
 def test_of_an_address_the_host_is_shown() -> None:
     told = masked({"custom_host": "https://user:pass@host.example:8443/path?x=1#y"})
-    assert json.loads(told) == {"custom_host": "https://host.example:8443/*****"}
+    assert json.loads(told) == {"custom_host": "https://host.example:8443/path?*****"}
+    told = masked({"custom_host": "https://host.example/openai/v1"})
+    assert json.loads(told) == {"custom_host": "https://host.example/openai/v1"}
+
+
+def test_what_conditions_ask_about_is_shown() -> None:
+    query = {"metadata.customer_key": "gold", "metadata.auth_tier": {"$in": ["a", 2]}}
+    config = {"strategy": {"mode": "conditional", "conditions": [{"query": query, "then": "a"}]}}
+    assert json.loads(masked(config)) == config
 
 
 def test_of_what_nobody_reads_the_name_is_shown() -> None:

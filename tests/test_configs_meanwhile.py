@@ -1,6 +1,7 @@
 """What a call meets on its way: changes while it waits, hits of the cache, ways that lead nowhere."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -16,8 +17,9 @@ from tests.test_chat import ANSWER, ANTHROPIC, OPENAI
 from tests.test_configs_calls import HAIKU, MESSAGE, OPEN, fallback, tries
 from tests.test_configs_calls import ask as ask  # the fixture
 
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 RETRIED = {**OPEN, "retry": {"attempts": 3}}
-GONE = "Following keys are not valid: openai"
+GONE = "The virtual key openai was taken away or moved while the call waited to ask again."
 
 
 @pytest.fixture
@@ -53,10 +55,10 @@ def test_a_key_that_was_taken_away_is_not_used_again(how, ask, provider, rows, m
     provider.post(OPENAI, json={}, status=503)
     meanwhile(lambda: how(virtual_key))
     answer = ask(RETRIED)
-    assert (answer.status_code, answer.json()["error"]["message"]) == (400, GONE)
+    assert (answer.status_code, answer.json()["error"]["message"]) == (503, GONE)
     assert len(provider.calls) == 1
     (row,) = rows()
-    assert tries(row) == [("config", 503, "retried"), ("config", 400, "")]
+    assert tries(row) == [("config", 503, "retried"), ("config", 503, "")]
     assert row["attempts"][1]["error"] == GONE
 
 
@@ -68,20 +70,39 @@ def test_a_fallback_goes_on_without_it(ask, provider, meanwhile, virtual_key):
     assert (answer.status_code, answer["x-portkey-last-used-option-index"]) == (200, "config.targets[1]")
 
 
-def test_a_secret_that_was_replaced_meanwhile_is_used(ask, provider, meanwhile, virtual_key):
+def test_a_secret_that_was_replaced_meanwhile_is_used(ask, provider, rows, meanwhile, virtual_key):
+    new = "sk-the-new-one-of-the-tests"
     provider.post(OPENAI, json={}, status=503)
-    provider.post(OPENAI, json=ANSWER)
+    provider.post(OPENAI, json={}, status=503)
+    provider.post(OPENAI, json={"error": {"message": f"Not {new}."}}, status=400)
 
     def replaced() -> None:
         integration = virtual_key.integration
         with changing(integration):
-            integration.hold("sk-the-new-one-of-the-tests")
+            integration.hold(new)
             integration.save()
 
     meanwhile(replaced)
-    assert ask(RETRIED).status_code == 200
+    answer = ask(RETRIED)
     sent = [call.request.headers["authorization"] for call in provider.calls]
-    assert sent[1] == "Bearer sk-the-new-one-of-the-tests" != sent[0]
+    assert sent[1:] == [f"Bearer {new}"] * 2 != sent[:2]
+    assert (answer.status_code, answer.json()["error"]["message"]) == (400, "openai error: Not sk*****sts.")
+    assert new not in str(rows())
+
+
+@pytest.mark.parametrize("change", [{"expires_at": LONG_AGO}, {"active": False}])
+def test_a_key_that_came_to_its_end_meanwhile_is_not_used_again(
+    change, ask, provider, meanwhile, virtual_key
+):
+    provider.post(OPENAI, json={}, status=503)
+
+    def ended() -> None:
+        with changing(virtual_key):
+            VirtualKey.objects.filter(pk=virtual_key.pk).update(**change)
+
+    meanwhile(ended)
+    assert ask(RETRIED).status_code in (401, 503)
+    assert len(provider.calls) == 1
 
 
 def test_while_the_directory_is_away_the_key_as_it_was_known_is_used(ask, provider, meanwhile, monkeypatch):

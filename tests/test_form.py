@@ -277,6 +277,22 @@ def test_a_model_in_which_the_boundary_stands_is_not_written():
         ordered(written(FILE), "a--xyz")
 
 
+def test_a_file_name_may_end_in_a_backslash_and_a_name_may_not():
+    head = b'Content-Disposition: form-data; name="file"; filename="C:\\music\\"'
+    assert fault(written((head, AUDIO), MODEL)) == ""
+    assert fault(written((b'Content-Disposition: form-data; name="model\\"', b"x"), MODEL)) != ""
+
+
+def test_a_file_may_be_called_after_a_header():
+    head = b'Content-Disposition: form-data; name="file"; filename="Content-Disposition notes.mp3"'
+    assert fault(written((head, AUDIO), MODEL)) == ""
+
+
+@pytest.mark.parametrize(("end", "clear"), [(b"\r\n\r\n", True), (b"\r\n\r\n\r\n", False), (b"\r\nx", False)])
+def test_line_ends_behind_the_last_boundary_are_nothing(end, clear):
+    assert (fault(written(MODEL, end=b"--xyz--" + end)) == "") is clear
+
+
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=40)
 ORDINARY = st.text("abcdefgh_.[]-0123456789 äö", min_size=1, max_size=20)
 FILENAMES = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1, max_size=40)

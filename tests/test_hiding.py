@@ -59,9 +59,18 @@ ODD = "key/with+odd=signs/of-the-tests=="
 )
 def test_a_secret_is_masked_as_json_and_urls_write_it(echoed):
     sent = [f'{{"error": "wrong key {echoed}"}}'.encode()]
-    told = b"".join(hiding.masked(iter(sent), hiding.spellings(ODD))).decode()
-    assert "odd" not in told
-    assert told.startswith('{"error": "wrong key ')
+    told = json.loads(b"".join(hiding.masked(iter(sent), hiding.spellings(ODD))))
+    assert "odd" not in told["error"]
+    assert told["error"].startswith("wrong key ")
+
+
+@pytest.mark.parametrize(
+    "secret", ['{"private_key": "-----BEGIN\\nMIIE\\n-----END", "a": "b\\"c"}', "a\tb\nc-a-secret"]
+)
+def test_an_echo_in_json_is_json_without_it(secret):
+    sent = json.dumps({"error": {"message": f"wrong: {secret}", "code": 1}}).encode()
+    told = json.loads(b"".join(hiding.masked(iter([sent[:20], sent[20:]]), hiding.spellings(secret))))
+    assert told == {"error": {"message": "wrong: *****", "code": 1}}
 
 
 def test_a_plain_secret_is_looked_for_once():
