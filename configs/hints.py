@@ -23,9 +23,9 @@ def may_be_secret(told: str) -> bool:
 
 def is_random(told: str) -> bool:
     """Whether it is as long as keys are, and as random."""
-    return len(told) >= SUSPECT and random(told) >= MOST_RANDOM
+    return len(told) >= SUSPECT and random_characters(told) >= MOST_RANDOM
 
 
-def random(told: str) -> int:
+def random_characters(told: str) -> int:
     """How many characters are in what is no word."""
     return sum(len(part) for part in APART.split(told) if not WORD.fullmatch(part))

@@ -15,10 +15,8 @@ from configs.weighing import weight
 from keys import directory
 from keys.shelf import Kind, Tag
 
-AT_MOST, ROOM = (
-    5_000,
-    64 << 20,
-)  # configs known by heart, and bytes of them: a tree may have a thousand targets
+AT_MOST = 5_000  # configs known by heart …
+ROOM = 64 << 20  # … and bytes of them: a tree may have a thousand targets
 SLUG = re.compile(r"[A-Za-z0-9_-]{1,255}")
 VERSION_ID = Subquery(
     ConfigVersion.objects.filter(config=OuterRef("pk"), number=OuterRef("number")).values("pk")

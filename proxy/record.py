@@ -136,7 +136,7 @@ class Record(AbstractContextManager["Record"]):
         if self.attempts:
             self.attempts[-1].left = why
 
-    def adds(self, said: str) -> None:
+    def adds_to_error(self, said: str) -> None:
         """Something about a failed try that was the last for another reason than its own."""
         if self.attempts and (error := self.attempts[-1].error):
             self.attempts[-1].error = f"{error[:LONGEST_ERROR]} {said}"

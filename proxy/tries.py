@@ -49,10 +49,12 @@ def served(target: Target, plan: Plan, record: Record) -> Outcome:
 def has_had_enough(record: Record) -> bool:
     """Whether the call has used up its time or its tries, whatever its config has left to try."""
     if len(record.attempts) >= MOST_ATTEMPTS:
-        record.adds(f"Nothing else is tried: the call has had its {MOST_ATTEMPTS} tries.")
+        record.adds_to_error(f"Nothing else is tried: the call has had its {MOST_ATTEMPTS} tries.")
         return True
     if time.monotonic() >= over_at(record):
-        record.adds(f"Nothing else is tried: the call has had its {settings.WHOLE_CALL_SECONDS:g} s.")
+        record.adds_to_error(
+            f"Nothing else is tried: the call has had its {settings.WHOLE_CALL_SECONDS:g} s."
+        )
         return True
     return False
 

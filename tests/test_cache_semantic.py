@@ -17,6 +17,7 @@ from keys import directory
 from keys.changes import changing
 from keys.creation import create_virtual_key
 from keys.models import VirtualKey, Workspace
+from shared_state import link
 from tests.test_cache import CHAT, EMBEDDINGS, cached, status  # noqa: F401 - a fixture
 from tests.test_cache_store import written
 from tests.test_chat import OPENAI
@@ -249,6 +250,12 @@ def test_an_embedding_that_cannot_be_had_is_a_miss_and_on_record(alike, provider
     assert (failed["path"], failed["outcome"], leaf["outcome"]) == ("cache", "failed", "answered")
     assert failed["error"]
     assert "sk-embeds-a-secret" not in json.dumps(row, default=str)
+
+
+@pytest.mark.parametrize("nonsense", [None, 7, [1], [[b"1-0"]], [[b"\xff", {}]], [["1-0", {}]], {"a": 1}])
+def test_a_shared_list_that_is_none_of_ours_is_as_if_redis_were_away(nonsense):
+    with pytest.raises(link.Away):
+        list(shared_vectors.listed(nonsense))
 
 
 @pytest.mark.parametrize("cut", [985, 990, 999])

@@ -46,7 +46,8 @@ def test_a_config_that_names_the_key_is_told(
     told = f"openai is named by config {saved.slug}: without it their calls are refused."
     assert warnings(admin, virtual_key) == [told]
     assert told in shown(admin.get(f"{LIST}{virtual_key.pk}/delete/"))
-    admin.post(f"{LIST}{virtual_key.pk}/delete/", {"post": "yes"})
+    done = admin.post(f"{LIST}{virtual_key.pk}/delete/", {"post": "yes"}, follow=True)
+    assert told not in [str(each) for each in done.context["messages"]]
     assert not VirtualKey.objects.filter(pk=virtual_key.pk).exists()
 
 
