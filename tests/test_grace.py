@@ -102,7 +102,7 @@ def test_a_grace_that_ends_in_a_processs_memory_ends(
     seen = accepting(provider, OLD)
     assert ask().status_code == 200
     later = timezone.now() + HOUR + timedelta(seconds=1)
-    monkeypatch.setattr("proxy.tries.datetime", type("Later", (), {"now": staticmethod(lambda _: later)}))
+    monkeypatch.setattr("proxy.held_now.datetime", type("Later", (), {"now": staticmethod(lambda _: later)}))
     assert ask().status_code == 401
     assert seen == [NEW, OLD, NEW]
 
