@@ -49,12 +49,8 @@ STATE = {  # parameters by which a call has a state or an effect beside its answ
     "/responses": ("background", "conversation", "previous_response_id"),
     "/messages": ("container", "mcp_servers"),
 }
-RUN_THERE = (
-    "mcp",
-    "code_interpreter",
-    "code_execution",
-    "shell",
-)  # how tools begin that act at the provider's
+# How tools begin that act at the provider's.
+RUN_THERE = ("mcp", "code_interpreter", "code_execution", "shell")
 NO_HEADERS: Mapping[str, str] = {}
 
 

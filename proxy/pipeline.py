@@ -93,7 +93,9 @@ def follow(plan: Plan, record: Record) -> Outcome:
                 record.leaves(FELL_BACK)
                 outcome.leave()
             came = outcome = tries.served(asked, plan, record)
-            outcome.is_last = tries.has_had_enough(record)
+            if used_up := tries.what_is_used_up(record):
+                outcome.is_last = True
+                record.adds_to_error(f"Nothing else is tried: the call has had its {used_up}.")
         try:
             asked = walk.send(came)
         except StopIteration as end:

@@ -6,6 +6,7 @@ because there is no config, or one of settings alone, is whom the request names,
 the path or the query, then a plain provider id with the client's own credential.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import field
 from itertools import islice
@@ -26,6 +27,7 @@ from proxy.call import MODELS, PASSTHROUGH, Call, Headers
 from proxy.errors import InvalidRequest
 
 LONGEST_SECRET = 8 * 1024  # characters of a client's own credential: it is looked for in every answer
+HALVES = re.compile("[\ud800-\udfff]")  # of surrogate pairs, which JSON can name and nobody can send
 TOLD_AT_MOST = 5  # unknown slugs, each of which costs a look into the database
 
 
@@ -136,8 +138,11 @@ def brought(target: Target, call: Call, model: str) -> Leaf:
 def by_client(
     target: Target, call: Call, model: str, provider: Provider, secret: str, settings: Mapping[str, str]
 ) -> Leaf:
-    if len(secret) > LONGEST_SECRET:
-        raise InvalidRequest(f"A key for {provider.slug} has at most {LONGEST_SECRET} characters.")
+    if len(secret) > LONGEST_SECRET or HALVES.search(secret):
+        told = (
+            f"A key for {provider.slug} has at most {LONGEST_SECRET} characters, none of them half of a pair."
+        )
+        raise InvalidRequest(told)
     host = custom_host(call.headers.get("x-portkey-custom-host", "") or target.settings.custom_host)
     return made(target, call, model, provider, Credential(secret, settings, host))
 

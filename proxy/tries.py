@@ -46,17 +46,11 @@ def served(target: Target, plan: Plan, record: Record) -> Outcome:
     return outcome
 
 
-def has_had_enough(record: Record) -> bool:
-    """Whether the call has used up its time or its tries, whatever its config has left to try."""
+def what_is_used_up(record: Record) -> str:
+    """Of a call's time and tries, whatever its config has left to try; "" while there are some of both."""
     if len(record.attempts) >= MOST_ATTEMPTS:
-        record.adds_to_error(f"Nothing else is tried: the call has had its {MOST_ATTEMPTS} tries.")
-        return True
-    if time.monotonic() >= over_at(record):
-        record.adds_to_error(
-            f"Nothing else is tried: the call has had its {settings.WHOLE_CALL_SECONDS:g} s."
-        )
-        return True
-    return False
+        return f"{MOST_ATTEMPTS} tries"
+    return f"{settings.WHOLE_CALL_SECONDS:g} s" if time.monotonic() >= over_at(record) else ""
 
 
 def unserved(target: Target, error: ProviderError, record: Record) -> Outcome:

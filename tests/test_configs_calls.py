@@ -202,7 +202,7 @@ def test_a_key_of_a_clients_own_has_so_many_characters(ask, provider, config):
     answer = ask(config, **own)
     assert (answer.status_code, answer.json()["message"]) == (
         400,
-        "A key for openai has at most 8192 characters.",
+        "A key for openai has at most 8192 characters, none of them half of a pair.",
     )
 
 
@@ -604,3 +604,11 @@ def test_the_config_of_a_request_is_on_record_without_its_credentials(ask, provi
     assert (told["provider"], told["apiKey"], told["retry"]) == ("openai", "sk*****def", {"attempts": 1})
     assert secret not in str(row)
     assert "p-0123456789abc" not in str(row)
+
+
+@pytest.mark.parametrize("more", [{}, {"cache": {"mode": "simple"}}])
+def test_a_key_that_nobody_can_send_is_refused(ask, provider, more):
+    answer = ask({"provider": "openai", "api_key": "sk-\ud800-0123456789", **more})
+    assert answer.status_code == 400
+    assert "half of a pair" in answer.json()["message"]
+    assert not provider.calls
