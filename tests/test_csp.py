@@ -191,9 +191,8 @@ def the_sidebar_goes_and_comes(page: Page) -> None:
 def a_page_is_found_by_its_name(page: Page) -> None:
     page.keyboard.press("Control+k")
     words = page.locator("[x-ref='searchInputCommand']")
-    words.fill(
-        "group"
-    )  # in one go: where keys come slowly there are several searches, and their order is open
+    # In one go: where keys come slowly there are several searches, and their order is open.
+    words.fill("group")
     words.press("End")
     expect(page.locator("#command-results-list li")).to_have_count(1)
     page.keyboard.press("ArrowDown")
